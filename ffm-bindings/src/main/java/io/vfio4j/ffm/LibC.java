@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.ffm;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The system calls that vfio4j needs, as the C library offers them.
+ *
+ * <p>Each call returns a value ≥ 0, or {@code -errno} ({@link Errno}); nothing is retried ({@code EINTR} and short
+ * counts reach the caller) and nothing is allocated. Implementations are safe for use by any number of threads. A call
+ * may block its platform thread in the kernel; it does not answer {@link Thread#interrupt()}.
+ *
+ * <p>This interface is the seam of the tests: the emulator answers the ioctls of its devices and hands every other call
+ * on to the {@linkplain #system() real one}.
+ */
+public interface LibC {
+    /** {@code O_RDONLY}: open for reading. */
+    int O_RDONLY = 0;
+    /** {@code O_WRONLY}: open for writing. */
+    int O_WRONLY = 1;
+    /** {@code O_RDWR}: open for reading and writing. */
+    int O_RDWR = 2;
+    /** {@code O_CLOEXEC}: closed on {@code execve}. */
+    int O_CLOEXEC = 0x80000;
+
+    /** {@code PROT_READ}: pages may be read. */
+    int PROT_READ = 1;
+    /** {@code PROT_WRITE}: pages may be written. */
+    int PROT_WRITE = 2;
+    /** {@code MAP_SHARED}: stores reach the mapped file. */
+    int MAP_SHARED = 0x01;
+    /** {@code MAP_PRIVATE}: stores stay in this process. */
+    int MAP_PRIVATE = 0x02;
+    /** {@code MAP_ANONYMOUS}: no file behind it. */
+    int MAP_ANONYMOUS = 0x20;
+    /** {@code MADV_HUGEPAGE}: back with transparent huge pages where it can be done. */
+    int MADV_HUGEPAGE = 14;
+    /** {@code MADV_POPULATE_WRITE}: touch every page now, for writing. Linux 5.14. */
+    int MADV_POPULATE_WRITE = 23;
+
+    /** {@code MFD_CLOEXEC}: the memfd is closed on {@code execve}. */
+    int MFD_CLOEXEC = 1;
+    /** {@code EFD_CLOEXEC}: the eventfd is closed on {@code execve}. */
+    int EFD_CLOEXEC = 0x80000;
+    /** {@code POLLIN}: there is data to read. */
+    int POLLIN = 0x1;
+    /** {@code POLLOUT}: there is room to write. */
+    int POLLOUT = 0x4;
+    /** {@code AF_UNIX}: local sockets. */
+    int AF_UNIX = 1;
+    /** {@code SOCK_STREAM}: an ordered stream of bytes. */
+    int SOCK_STREAM = 1;
+    /** {@code SOCK_CLOEXEC}: the socket is closed on {@code execve}. */
+    int SOCK_CLOEXEC = 0x80000;
+
+    /**
+     * Returns the C library of this process.
+     *
+     * @return the one instance
+     * @throws NativeAccessException where this JVM may not call native functions; the message names the flag to pass
+     */
+    static LibC system() {
+        NativeAccess.check();
+        return NativeLibC.INSTANCE;
+    }
+
+    /**
+     * Opens a file: {@code open(2)}.
+     *
+     * @param path the path
+     * @param flags {@code O_*}
+     * @return the fd, or {@code -errno}
+     */
+    int open(String path, int flags);
+
+    /**
+     * Closes an fd: {@code close(2)}. The fd is gone whatever this returns.
+     *
+     * @param fd the fd
+     * @return 0, or {@code -errno}
+     */
+    int close(int fd);
+
+    /**
+     * Sends a request whose argument is an integer by value, or none: {@code ioctl(2)}.
+     *
+     * @param fd the fd
+     * @param request the request's number
+     * @param value the argument; 0 for none
+     * @return a value ≥ 0 that depends on the request, or {@code -errno}
+     */
+    int ioctl(int fd, long request, long value);
+
+    /**
+     * Sends a request whose argument is memory: {@code ioctl(2)}.
+     *
+     * @param fd the fd
+     * @param request the request's number
+     * @param argument native memory
+     * @return a value ≥ 0 that depends on the request, or {@code -errno}
+     */
+    int ioctl(int fd, long request, MemorySegment argument);
+
+    /**
+     * Reads: {@code read(2)}.
+     *
+     * @param fd the fd
+     * @param buffer native memory
+     * @param offset where in the buffer to put the first byte
+     * @param length how many bytes at the most; {@code offset + length} lies within the buffer
+     * @return the number of bytes read, 0 at the end, or {@code -errno}
+     */
+    long read(int fd, MemorySegment buffer, long offset, long length);
+
+    /**
+     * Writes: {@code write(2)}.
+     *
+     * @param fd the fd
+     * @param buffer native memory
+     * @param offset where in the buffer the first byte is
+     * @param length how many bytes at the most; {@code offset + length} lies within the buffer
+     * @return the number of bytes written, or {@code -errno}
+     */
+    long write(int fd, MemorySegment buffer, long offset, long length);
+
+    /**
+     * Reads into several places: {@code readv(2)}.
+     *
+     * @param fd the fd
+     * @param vector an array of {@link IoVec}
+     * @param count how many elements
+     * @return the number of bytes read, 0 at the end, or {@code -errno}
+     */
+    long readv(int fd, MemorySegment vector, int count);
+
+    /**
+     * Writes from several places: {@code writev(2)}.
+     *
+     * @param fd the fd
+     * @param vector an array of {@link IoVec}
+     * @param count how many elements
+     * @return the number of bytes written, or {@code -errno}
+     */
+    long writev(int fd, MemorySegment vector, int count);
+
+    /**
+     * Reads at a position: {@code pread(2)}.
+     *
+     * @param fd the fd
+     * @param buffer native memory
+     * @param offset where in the buffer to put the first byte
+     * @param length how many bytes at the most
+     * @param position where in the file
+     * @return the number of bytes read, 0 at the end, or {@code -errno}
+     */
+    long pread(int fd, MemorySegment buffer, long offset, long length, long position);
+
+    /**
+     * Writes at a position: {@code pwrite(2)}.
+     *
+     * @param fd the fd
+     * @param buffer native memory
+     * @param offset where in the buffer the first byte is
+     * @param length how many bytes at the most
+     * @param position where in the file
+     * @return the number of bytes written, or {@code -errno}
+     */
+    long pwrite(int fd, MemorySegment buffer, long offset, long length, long position);
+
+    /**
+     * Waits for one of several fds: {@code poll(2)}.
+     *
+     * @param fds an array of {@link PollFd}
+     * @param count how many elements
+     * @param timeoutMillis how long, in milliseconds; 0 does not wait, negative waits for ever
+     * @return how many are ready, 0 when the time is over, or {@code -errno}
+     */
+    int poll(MemorySegment fds, int count, int timeoutMillis);
+
+    /**
+     * Makes a counter to wait for: {@code eventfd(2)}.
+     *
+     * @param initial its first value
+     * @param flags {@code EFD_*}
+     * @return the fd, or {@code -errno}
+     */
+    int eventfd(int initial, int flags);
+
+    /**
+     * Makes a file in memory: {@code memfd_create(2)}.
+     *
+     * @param name a name for {@code /proc}
+     * @param flags {@code MFD_*}
+     * @return the fd, or {@code -errno}
+     */
+    int memfdCreate(String name, int flags);
+
+    /**
+     * Sets a file's size: {@code ftruncate(2)}.
+     *
+     * @param fd the fd
+     * @param length the size in bytes
+     * @return 0, or {@code -errno}
+     */
+    int ftruncate(int fd, long length);
+
+    /**
+     * Duplicates an fd: {@code fcntl(F_DUPFD_CLOEXEC)}.
+     *
+     * @param fd the fd
+     * @return the new fd, or {@code -errno}
+     */
+    int dup(int fd);
+
+    /**
+     * Maps a file or anonymous memory: {@code mmap(2)}. {@link MappedMemory} gives such a mapping an owner.
+     *
+     * @param length how many bytes
+     * @param protection {@code PROT_*}
+     * @param flags {@code MAP_*}
+     * @param fd the file, or -1
+     * @param offset where in the file
+     * @return the address, or {@code -errno}
+     */
+    long mmap(long length, int protection, int flags, int fd, long offset);
+
+    /**
+     * Unmaps: {@code munmap(2)}.
+     *
+     * @param address the first byte's address
+     * @param length how many bytes
+     * @return 0, or {@code -errno}
+     */
+    int munmap(long address, long length);
+
+    /**
+     * Tells the kernel how memory will be used: {@code madvise(2)}.
+     *
+     * @param address the first byte's address, page-aligned
+     * @param length how many bytes
+     * @param advice {@code MADV_*}
+     * @return 0, or {@code -errno}
+     */
+    int madvise(long address, long length, int advice);
+
+    /**
+     * Makes two connected sockets: {@code socketpair(2)}.
+     *
+     * @param domain {@code AF_UNIX}
+     * @param type {@code SOCK_*}
+     * @param fds receives the two fds: 8 bytes, {@code int[2]}
+     * @return 0, or {@code -errno}
+     */
+    int socketpair(int domain, int type, MemorySegment fds);
+
+    /**
+     * Sends a message, possibly with fds beside it: {@code sendmsg(2)}. {@link FdPassing} builds such messages.
+     *
+     * @param fd the socket
+     * @param message a {@link MsgHdr}
+     * @param flags {@code MSG_*}
+     * @return the number of bytes sent, or {@code -errno}
+     */
+    long sendmsg(int fd, MemorySegment message, int flags);
+
+    /**
+     * Receives a message, possibly with fds beside it: {@code recvmsg(2)}.
+     *
+     * @param fd the socket
+     * @param message a {@link MsgHdr}
+     * @param flags {@code MSG_*}
+     * @return the number of bytes received, 0 at the end, or {@code -errno}
+     */
+    long recvmsg(int fd, MemorySegment message, int flags);
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.ffm.vfio;
+
+import io.vfio4j.ffm.Struct;
+
+/**
+ * Mirrors {@code struct vfio_device_attach_iommufd_pt} of {@code linux/vfio.h}: attaches a bound device to an address
+ * space.
+ */
+public final class VfioDeviceAttachIommufdPt {
+    private static final Struct.Builder C = Struct.named("vfio_device_attach_iommufd_pt");
+
+    /** {@code argsz}: the length of the whole argument in bytes, set by the caller. */
+    public static final Struct.U32 ARGSZ = C.u32("argsz");
+
+    /** {@code flags}: {@code VFIO_DEVICE_ATTACH_*}. */
+    public static final Struct.U32 FLAGS = C.u32("flags");
+
+    /** {@code pt_id}: the id of the address space or page table; the kernel's choice on return. */
+    public static final Struct.U32 PT_ID = C.u32("pt_id");
+
+    /** {@code pasid}: the PASID, with {@code VFIO_DEVICE_ATTACH_PASID}; after 6.12. */
+    public static final Struct.U32 PASID = C.u32("pasid");
+
+    /** The layout. */
+    public static final Struct STRUCT = C.end();
+
+    /** The length that every kernel with cdevs knows: up to {@code pt_id}. */
+    public static final int SIZE_WITHOUT_PASID = (int) PASID.offset();
+
+    private VfioDeviceAttachIommufdPt() {}
+}
