@@ -8,7 +8,7 @@ import org.jspecify.annotations.NullMarked;
  */
 @NullMarked
 module io.vfio4j.ffm {
-    requires static org.jspecify;
+    requires static transitive org.jspecify;
 
     exports io.vfio4j.ffm;
     exports io.vfio4j.ffm.vfio;

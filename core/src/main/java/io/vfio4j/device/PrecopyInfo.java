@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.device;
+
+/**
+ * How much there is to read in PRE_COPY: {@code struct vfio_precopy_info}. Both sizes are the driver's estimates.
+ *
+ * @param initialBytes what should go before leaving PRE_COPY, in bytes
+ * @param dirtyBytes what has changed since it was read, in bytes
+ * @param reinit whether new initial data has appeared, which voids an earlier switchover-ack
+ */
+public record PrecopyInfo(long initialBytes, long dirtyBytes, boolean reinit) {
+    /** Nothing known to be there; what a failing query counts as. */
+    public static final PrecopyInfo EMPTY = new PrecopyInfo(0, 0, false);
+
+    /**
+     * Returns both sizes together.
+     *
+     * @return bytes, saturated at {@link Long#MAX_VALUE}
+     */
+    public long pendingBytes() {
+        long sum = initialBytes + dirtyBytes;
+        return sum < 0 ? Long.MAX_VALUE : sum;
+    }
+
+    /**
+     * Returns the estimate after a read: initial bytes go first, the rest comes from the dirty bytes, none below 0.
+     *
+     * @param bytes how many were read
+     * @return the new estimate
+     */
+    public PrecopyInfo afterReading(long bytes) {
+        long fromInitial = Math.min(bytes, initialBytes);
+        return new PrecopyInfo(initialBytes - fromInitial, Math.max(0, dirtyBytes - (bytes - fromInitial)), reinit);
+    }
+}

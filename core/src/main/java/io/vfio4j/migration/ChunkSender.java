@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.buffer.BufferPool;
+import io.vfio4j.buffer.PooledBuffer;
+import java.io.IOException;
+
+/** Sends chunks of state, on the caller's thread or on one of its own. */
+sealed interface ChunkSender extends AutoCloseable {
+
+    /** Takes a free buffer to read the next chunk into. */
+    PooledBuffer acquire() throws IOException;
+
+    /** Gives back a buffer that there was nothing to read into. */
+    void giveBack(PooledBuffer buffer);
+
+    /** Sends a chunk and gives its buffer back to the pool, now or later. */
+    void send(PooledBuffer chunk) throws IOException;
+
+    /** Waits until all chunks are sent: the channel is the caller's from then to the next {@link #send}. */
+    void flush() throws IOException;
+
+    /** Stops; the channel has been closed or flushed before. All buffers are back in the pool thereafter. */
+    @Override
+    void close();
+
+    static ChunkSender of(MigrationParameters parameters, BufferPool pool, FrameChannel channel) {
+        return parameters.overlaps() ? new Overlapped(pool, channel) : new Direct(pool, channel);
+    }
+
+    /** Sends on the caller's thread: best where reading and sending would share a processor anyway. */
+    final class Direct implements ChunkSender {
+        private final BufferPool pool;
+        private final FrameChannel channel;
+
+        Direct(BufferPool pool, FrameChannel channel) {
+            this.pool = pool;
+            this.channel = channel;
+        }
+
+        @Override
+        public PooledBuffer acquire() {
+            PooledBuffer buffer = pool.tryAcquire();
+            if (buffer == null) {
+                throw new IllegalStateException("one buffer at a time is in use, yet none is free");
+            }
+            return buffer;
+        }
+
+        @Override
+        public void giveBack(PooledBuffer buffer) {
+            pool.release(buffer);
+        }
+
+        @Override
+        public void send(PooledBuffer chunk) throws IOException {
+            try {
+                channel.sendData(chunk);
+            } finally {
+                pool.release(chunk);
+            }
+        }
+
+        @Override
+        public void flush() {}
+
+        @Override
+        public void close() {}
+    }
+
+    /** Sends on a thread of its own, while the caller reads the next chunk. */
+    final class Overlapped implements ChunkSender {
+        private final BufferPool pool;
+        private final FrameChannel channel;
+        private final BufferExchange exchange;
+        private final Thread thread;
+
+        Overlapped(BufferPool pool, FrameChannel channel) {
+            this.pool = pool;
+            this.channel = channel;
+            this.exchange = new BufferExchange(pool);
+            this.thread = Thread.ofPlatform().name("vfio4j-send").daemon().start(this::run);
+        }
+
+        @Override
+        public PooledBuffer acquire() throws IOException {
+            return exchange.acquire();
+        }
+
+        @Override
+        public void giveBack(PooledBuffer buffer) {
+            pool.release(buffer);
+        }
+
+        @Override
+        public void send(PooledBuffer chunk) {
+            exchange.put(chunk);
+        }
+
+        @Override
+        public void flush() throws IOException {
+            exchange.awaitConsumed();
+        }
+
+        private void run() {
+            try {
+                PooledBuffer chunk = exchange.take();
+                while (chunk != null) {
+                    try {
+                        channel.sendData(chunk);
+                    } finally {
+                        exchange.recycle(chunk);
+                    }
+                    chunk = exchange.take();
+                }
+            } catch (IOException e) {
+                exchange.fail(e);
+            } catch (RuntimeException | Error e) {
+                exchange.fail(new IOException("sending failed: " + e, e));
+            }
+        }
+
+        @Override
+        public void close() {
+            exchange.finish();
+            Threads.join(thread);
+            exchange.clear();
+        }
+    }
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.buffer.BufferPool;
+import io.vfio4j.buffer.PooledBuffer;
+import io.vfio4j.ffm.LibC;
+import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.stream.Frame;
+import io.vfio4j.stream.FrameDecoder;
+import io.vfio4j.stream.FrameEncoder;
+import io.vfio4j.stream.FrameKind;
+import io.vfio4j.stream.Message;
+import io.vfio4j.stream.StreamException;
+import io.vfio4j.transport.Connection;
+import io.vfio4j.transport.TransportException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Frames over one connection.
+ *
+ * <p>One thread at a time, except {@link #close}, which any thread may call. Owns the connection.
+ */
+final class FrameChannel implements AutoCloseable {
+    private static final Message EMPTY = new Message.Empty();
+
+    private final Connection connection;
+    private final FrameEncoder encoder;
+    private final FrameDecoder decoder;
+    private final BufferPool messageMemory;
+    private final PooledBuffer messageBuffer;
+
+    FrameChannel(LibC libc, Connection connection, int stream) {
+        this.connection = connection;
+        this.encoder = new FrameEncoder(stream);
+        this.decoder = new FrameDecoder(stream);
+        this.messageMemory = new BufferPool(libc, 1, Frame.MAX_MESSAGE, false);
+        PooledBuffer buffer = messageMemory.tryAcquire();
+        if (buffer == null) {
+            throw new IllegalStateException("a new pool has no free buffer");
+        }
+        this.messageBuffer = buffer;
+    }
+
+    String peer() {
+        return connection.peer();
+    }
+
+    void limit(Duration wait) {
+        connection.limit(wait);
+    }
+
+    /** Sends a chunk of state. The buffer stays the caller's. */
+    void sendData(PooledBuffer chunk) throws TransportException {
+        connection.write(encoder.encode(chunk, FrameKind.DATA));
+    }
+
+    void send(FrameKind kind, Message message) throws TransportException {
+        connection.write(encoder.encode(messageBuffer, kind, message));
+    }
+
+    void send(FrameKind kind) throws TransportException {
+        send(kind, EMPTY);
+    }
+
+    /** Sends END with the totals of all that went before. */
+    void sendEnd() throws TransportException {
+        send(FrameKind.END, encoder.totals());
+    }
+
+    /** Receives the next frame into a buffer, whatever it carries; its payload has been checked. */
+    FrameKind receive(PooledBuffer into) throws TransportException, StreamException {
+        connection.read(decoder.headerOf(into));
+        FrameKind kind = decoder.decodeHeader(into);
+        connection.read(decoder.payloadOf(into));
+        decoder.verifyPayload(into, kind);
+        return kind;
+    }
+
+    /**
+     * Receives the next frame that is not PING, which must be of one kind.
+     *
+     * @return its payload, valid until the next call
+     */
+    ByteBuffer expect(FrameKind expected) throws IOException {
+        while (true) {
+            FrameKind kind = receive(messageBuffer);
+            if (kind == expected) {
+                return decoder.payloadOf(messageBuffer);
+            }
+            if (kind != FrameKind.PING) {
+                throw unexpected(kind, messageBuffer, expected.toString());
+            }
+        }
+    }
+
+    /** Turns a frame that should not have come into an exception: the peer's own words where it has failed. */
+    IOException unexpected(FrameKind kind, PooledBuffer in, String expected) throws StreamException {
+        if (kind == FrameKind.REFUSE || kind == FrameKind.ABORT) {
+            String reason =
+                    Message.Failure.readFrom(kind, decoder.payloadOf(in)).reason();
+            return kind == FrameKind.REFUSE
+                    ? new MigrationException(Reason.REFUSED, peer() + " refuses: " + reason)
+                    : new MigrationException(Reason.PEER_FAILED, peer() + " gave up: " + reason);
+        }
+        return new StreamException(
+                StreamException.Problem.UNEXPECTED, peer() + " sent " + kind + " where " + expected + " was due");
+    }
+
+    /** Checks an END frame against what has come. */
+    void verifyEnd(PooledBuffer end) throws StreamException {
+        decoder.verifyTotals(Message.End.readFrom(decoder.payloadOf(end)));
+    }
+
+    long dataBytesReceived() {
+        return decoder.dataBytes();
+    }
+
+    /** Makes sure that nothing follows what was received last. */
+    void requireEndOfStream() throws IOException {
+        if (!connection.atEnd(messageBuffer.view(0, 1))) {
+            throw new StreamException(
+                    StreamException.Problem.DAMAGED, peer() + ": there are bytes behind the end of the stream");
+        }
+    }
+
+    /** After a failure on another connection: asks, for a short while, whether the peer has said why on this one. */
+    @Nullable
+    MigrationException reasonOfPeer(Duration wait) {
+        try {
+            limit(wait);
+            while (true) {
+                FrameKind kind = receive(messageBuffer);
+                if (unexpected(kind, messageBuffer, "a reason") instanceof MigrationException reason) {
+                    return reason;
+                }
+            }
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    @Override
+    public void close() {
+        connection.close();
+    }
+
+    /** Gives the message buffer's memory back. Called when no thread uses this channel any more. */
+    void free() {
+        close();
+        if (messageMemory.freeCount() == 0) {
+            messageMemory.release(messageBuffer);
+        }
+        messageMemory.close();
+    }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.ffm.LibC;
+import io.vfio4j.observe.MigrationListener;
+import io.vfio4j.stream.Message;
+import io.vfio4j.transport.TransportAddress;
+import io.vfio4j.transport.Watchdog;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where an incoming migration comes from: a peer or a file, and what each step of the handover means there.
+ *
+ * <p>The migration's thread calls the steps in the order of their declaration; any thread may call {@link #close}.
+ */
+sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, IncomingFileLink {
+
+    static IncomingLink open(
+            LibC libc,
+            TransportAddress from,
+            MigrationParameters parameters,
+            Watchdog watchdog,
+            MigrationListener listener)
+            throws IOException {
+        return switch (from) {
+            case TransportAddress.Peer peer -> new IncomingPeerLink(libc, peer, parameters, watchdog, listener);
+            case TransportAddress.File file -> new IncomingFileLink(libc, file, parameters, watchdog);
+        };
+    }
+
+    /** Waits for a source and its offer. */
+    Message.Hello awaitHello() throws IOException;
+
+    /** Declines the offer. */
+    void refuse(String reason);
+
+    /** Takes the offer, and waits for the data connection. */
+    FrameChannel accept(Message.Hello hello, long prepareNanos) throws IOException;
+
+    /** Says that all was loaded and found good. */
+    void loaded(long nanos) throws IOException;
+
+    /** Waits until the source has given the device up. Until this returns, the device must not run here. */
+    void awaitCommit() throws IOException;
+
+    /** Says that the device runs here. */
+    void running(long nanos) throws IOException;
+
+    /** Tells the source that this side cannot go on. Best effort. */
+    void abort(String reason);
+
+    /** After a failure: what the source said about it, if it did. */
+    @Nullable
+    MigrationException reasonOfPeer();
+
+    /** Closes the connections, which ends every call that blocks on them. */
+    @Override
+    void close();
+
+    /** Closes, and gives all memory back. Called when no other thread uses this link any more. */
+    void free();
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.ffm.LibC;
+import io.vfio4j.observe.MigrationListener;
+import io.vfio4j.stream.Frame;
+import io.vfio4j.stream.FrameKind;
+import io.vfio4j.stream.Message;
+import io.vfio4j.stream.StreamException;
+import io.vfio4j.transport.Connection;
+import io.vfio4j.transport.Listener;
+import io.vfio4j.transport.TransportAddress;
+import io.vfio4j.transport.TransportException;
+import io.vfio4j.transport.Watchdog;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A migration from another process.
+ *
+ * <p>Whatever connects and does not speak vfio4j is turned away with a notice, and the wait goes on: a port scanner or
+ * a health check must not be able to end it.
+ */
+final class IncomingPeerLink implements IncomingLink {
+    /** How long a new connection may take to say what it is. */
+    private static final Duration FIRST_FRAME_LIMIT = Duration.ofSeconds(5);
+
+    private final LibC libc;
+    private final MigrationParameters parameters;
+    private final MigrationListener listener;
+    private final Listener port;
+    private volatile @Nullable FrameChannel control;
+    private volatile @Nullable FrameChannel data;
+    private volatile boolean closed;
+
+    IncomingPeerLink(
+            LibC libc,
+            TransportAddress.Peer address,
+            MigrationParameters parameters,
+            Watchdog watchdog,
+            MigrationListener listener)
+            throws TransportException {
+        this.libc = libc;
+        this.parameters = parameters;
+        this.listener = listener;
+        this.port = Listener.listen(address, watchdog);
+        listener.onListening(port.address().toString());
+    }
+
+    @Override
+    public Message.Hello awaitHello() throws IOException {
+        return firstFrame(parameters.acceptLimit(), Frame.CONTROL_STREAM, this::hello);
+    }
+
+    private Message.Hello hello(FrameChannel channel) throws IOException {
+        Message.Hello hello = Message.Hello.readFrom(channel.expect(FrameKind.HELLO));
+        control = channel;
+        closeIfClosed(channel);
+        return hello;
+    }
+
+    @Override
+    public void refuse(String reason) {
+        try {
+            control().send(FrameKind.REFUSE, new Message.Failure(reason));
+        } catch (IOException e) {
+            // The source is gone; there is nobody to tell.
+            close();
+        }
+    }
+
+    @Override
+    public FrameChannel accept(Message.Hello hello, long prepareNanos) throws IOException {
+        control().send(FrameKind.ACCEPT, new Message.Accept(prepareNanos));
+        FrameChannel channel = firstFrame(
+                parameters.peerLimit(),
+                OutgoingPeerLink.FIRST_DEVICE_STREAM,
+                opened -> attach(opened, hello.migration()));
+        // One source, one device: nobody else is to connect.
+        port.close();
+        return channel;
+    }
+
+    private FrameChannel attach(FrameChannel channel, UUID migration) throws IOException {
+        Message.Attach attach = Message.Attach.readFrom(channel.expect(FrameKind.ATTACH));
+        if (!attach.migration().equals(migration)) {
+            throw new StreamException(StreamException.Problem.UNEXPECTED, "it belongs to another migration");
+        }
+        data = channel;
+        closeIfClosed(channel);
+        return channel;
+    }
+
+    @Override
+    public void loaded(long nanos) throws IOException {
+        control().send(FrameKind.LOADED, new Message.Timed(nanos));
+    }
+
+    @Override
+    public void awaitCommit() throws IOException {
+        control().expect(FrameKind.COMMIT);
+    }
+
+    @Override
+    public void running(long nanos) throws IOException {
+        control().send(FrameKind.RUNNING, new Message.Timed(nanos));
+    }
+
+    @Override
+    public void abort(String reason) {
+        FrameChannel channel = control;
+        if (channel != null) {
+            try {
+                channel.limit(OutgoingPeerLink.REASON_LIMIT);
+                channel.send(FrameKind.ABORT, new Message.Failure(reason));
+            } catch (IOException e) {
+                // The source is gone; it notices by itself that the connection is.
+                close();
+            }
+        }
+    }
+
+    @Override
+    public @Nullable MigrationException reasonOfPeer() {
+        FrameChannel channel = control;
+        return channel == null ? null : channel.reasonOfPeer(OutgoingPeerLink.REASON_LIMIT);
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        port.close();
+        FrameChannel first = control;
+        if (first != null) {
+            first.close();
+        }
+        FrameChannel second = data;
+        if (second != null) {
+            second.close();
+        }
+    }
+
+    @Override
+    public void free() {
+        close();
+        FrameChannel first = control;
+        if (first != null) {
+            first.free();
+        }
+        FrameChannel second = data;
+        if (second != null) {
+            second.free();
+        }
+    }
+
+    private FrameChannel control() {
+        FrameChannel channel = control;
+        if (channel == null) {
+            throw new IllegalStateException("there is no control connection before awaitHello()");
+        }
+        return channel;
+    }
+
+    private void closeIfClosed(FrameChannel channel) {
+        if (closed) {
+            channel.close();
+        }
+    }
+
+    /** Accepts connections until one begins as it should. */
+    private <T> T firstFrame(Duration wait, int stream, Greeting<T> greeting) throws IOException {
+        long deadline = System.nanoTime() + wait.toNanos();
+        while (true) {
+            Duration left = Duration.ofNanos(Math.max(1, deadline - System.nanoTime()));
+            Connection connection = port.accept(left, parameters.peerLimit());
+            FrameChannel channel = new FrameChannel(libc, connection, stream);
+            boolean taken = false;
+            try {
+                channel.limit(FIRST_FRAME_LIMIT);
+                T result = greeting.read(channel);
+                channel.limit(parameters.peerLimit());
+                taken = true;
+                return result;
+            } catch (StreamException e) {
+                if (e.problem() == StreamException.Problem.OTHER_VERSION) {
+                    channel.send(FrameKind.REFUSE, new Message.Failure(MigrationException.message(e)));
+                    throw new StreamException(
+                            StreamException.Problem.OTHER_VERSION,
+                            channel.peer() + ": " + MigrationException.message(e));
+                }
+                listener.onNotice("turned away " + channel.peer() + ": " + MigrationException.message(e));
+            } catch (TransportException e) {
+                listener.onNotice("turned away " + channel.peer() + ": it did not say what it is");
+            } finally {
+                if (!taken) {
+                    channel.free();
+                }
+            }
+        }
+    }
+
+    /** Reads the first frame of a connection. */
+    @FunctionalInterface
+    private interface Greeting<T> {
+        T read(FrameChannel channel) throws IOException;
+    }
+}

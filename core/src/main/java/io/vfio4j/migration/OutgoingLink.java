@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.ffm.LibC;
+import io.vfio4j.stream.Message;
+import io.vfio4j.transport.TransportAddress;
+import io.vfio4j.transport.Watchdog;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where an outgoing migration goes to: a peer or a file, and what each step of the handover means there.
+ *
+ * <p>The migration's thread calls the steps in the order of their declaration; any thread may call {@link #close}.
+ */
+sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, OutgoingFileLink {
+
+    static OutgoingLink open(LibC libc, TransportAddress to, MigrationParameters parameters, Watchdog watchdog)
+            throws IOException {
+        return switch (to) {
+            case TransportAddress.Peer peer -> new OutgoingPeerLink(libc, peer, parameters, watchdog);
+            case TransportAddress.File file -> new OutgoingFileLink(libc, file, parameters, watchdog);
+        };
+    }
+
+    /** Offers the migration and opens the data connection. */
+    Negotiated negotiate(Message.Hello hello) throws IOException;
+
+    /** What the state goes through. */
+    FrameChannel data();
+
+    /** After END: waits until the other side has all and found it good. Returns how long that took there. */
+    long awaitLoaded() throws IOException;
+
+    /** Gives the device up. When this fails, it is not known whether the other side got it. */
+    void commit() throws IOException;
+
+    /** Waits until the device runs at the other side. */
+    void awaitRunning() throws IOException;
+
+    /** Before {@link #commit}: tells the other side that there will be none. Best effort. */
+    void abort(String reason);
+
+    /** After a failure: what the other side said about it, if it did. */
+    @Nullable
+    MigrationException reasonOfPeer();
+
+    /** Closes the connections, which ends every call that blocks on them. */
+    @Override
+    void close();
+
+    /** Closes, and gives all memory back. Called when no other thread uses this link any more. */
+    void free();
+
+    /**
+     * What the first exchange has shown.
+     *
+     * @param roundTripNanos how long a message and its answer travel
+     * @param destinationArcNanos how long an arc of the destination's device takes
+     */
+    record Negotiated(long roundTripNanos, long destinationArcNanos) {}
+}

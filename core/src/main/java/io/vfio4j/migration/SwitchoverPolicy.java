@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+/** Decides when to stop the device. Called on the migration's thread at the end of each round of pre-copy. */
+@FunctionalInterface
+public interface SwitchoverPolicy {
+
+    /** What to do next. */
+    enum Decision {
+        /** Go on with pre-copy. */
+        CONTINUE,
+        /** Stop the device and send the rest. */
+        SWITCH_OVER,
+        /** Give the migration up; the device runs on. */
+        GIVE_UP
+    }
+
+    /**
+     * Decides.
+     *
+     * @param forecast what would happen if the device were stopped now
+     * @return what to do
+     */
+    Decision decide(Forecast forecast);
+
+    /**
+     * Returns the policy that parameters describe: switch over when all initial bytes are gone and the predicted
+     * downtime fits the limit; when rounds or time are over, do as {@link MigrationParameters#whenNotConverging} says.
+     *
+     * @param parameters the limits
+     * @return the policy
+     */
+    static SwitchoverPolicy of(MigrationParameters parameters) {
+        return forecast -> {
+            boolean initialSent = forecast.initialBytes() == 0;
+            if (initialSent
+                    && forecast.downtimeNanos() <= parameters.downtimeLimit().toNanos()) {
+                return Decision.SWITCH_OVER;
+            }
+            boolean over = (parameters.maxRounds() > 0 && forecast.round() >= parameters.maxRounds())
+                    || forecast.elapsedNanos() >= parameters.maxPreCopy().toNanos();
+            if (!over) {
+                return Decision.CONTINUE;
+            }
+            return parameters.whenNotConverging() == MigrationParameters.NotConverging.SWITCH_OVER
+                    ? Decision.SWITCH_OVER
+                    : Decision.GIVE_UP;
+        };
+    }
+}

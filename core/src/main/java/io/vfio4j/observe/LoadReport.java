@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.observe;
+
+/**
+ * What an incoming migration did.
+ *
+ * @param bytes how many bytes of state were loaded
+ * @param receiveNanos how long they took to come, in nanoseconds
+ * @param loadNanos how long {@code RESUMING → STOP} took, with the driver's check, in nanoseconds
+ * @param resumeNanos how long {@code → RUNNING} took, with the virtual machine's resume, in nanoseconds
+ */
+public record LoadReport(long bytes, long receiveNanos, long loadNanos, long resumeNanos) {}

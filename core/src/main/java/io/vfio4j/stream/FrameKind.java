@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.stream;
+
+/** What a frame carries. docs/stream-format.md says who sends which kind when. */
+public enum FrameKind {
+    /** Source: who it is and what it wants to send. {@link Message.Hello}. */
+    HELLO(1),
+    /** Destination: it is ready to load. {@link Message.Accept}. */
+    ACCEPT(2),
+    /** Destination: it will not. {@link Message.Failure}. */
+    REFUSE(3),
+    /** Source, first on a data connection: which device it is for. {@link Message.Attach}. */
+    ATTACH(4),
+    /** A piece of a device's state. */
+    DATA(5),
+    /** Nothing to say, but alive. */
+    PING(6),
+    /** Source, last on a data connection or in a file: all has been sent. {@link Message.End}. */
+    END(7),
+    /** Destination: all has been loaded, and the drivers have accepted it. {@link Message.Timed}. */
+    LOADED(8),
+    /** Source: it gives the device up; the destination is to run it. */
+    COMMIT(9),
+    /** Destination: the device runs here. {@link Message.Timed}. */
+    RUNNING(10),
+    /** Either side, before COMMIT: it gives the migration up. {@link Message.Failure}. */
+    ABORT(11);
+
+    private static final FrameKind[] BY_CODE = new FrameKind[12];
+
+    static {
+        for (FrameKind kind : values()) {
+            BY_CODE[kind.code] = kind;
+        }
+    }
+
+    private final int code;
+
+    FrameKind(int code) {
+        this.code = code;
+    }
+
+    /**
+     * Returns the number on the wire.
+     *
+     * @return 1 to 11
+     */
+    public int code() {
+        return code;
+    }
+
+    static FrameKind of(int code) throws StreamException {
+        if (code < 1 || code >= BY_CODE.length) {
+            throw new StreamException(StreamException.Problem.UNEXPECTED, "no frame has the kind " + code);
+        }
+        return BY_CODE[code];
+    }
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.stream;
+
+import io.vfio4j.stream.StreamException.Problem;
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.UUID;
+
+/**
+ * The payload of a frame that is not DATA: numbers little-endian, texts as a 16-bit length and UTF-8.
+ *
+ * <p>A reader takes the fields that it knows and passes over what follows them, so that a later minor change may append
+ * fields.
+ */
+public sealed interface Message {
+
+    /** How long a text can be, in bytes of UTF-8. */
+    int MAX_TEXT = 1024;
+
+    /**
+     * Writes the payload.
+     *
+     * @param to a little-endian buffer with room for {@link Frame#MAX_MESSAGE} bytes
+     */
+    void writeTo(ByteBuffer to);
+
+    /**
+     * Who the source is and what it wants to send: HELLO.
+     *
+     * @param migration the migration's id, which ties its connections together
+     * @param chunkBytes how long a DATA payload is at the most
+     * @param deviceType the device's type, see {@code DeviceIdentity}
+     * @param driver its driver
+     * @param features {@code VFIO_MIGRATION_*}
+     */
+    record Hello(UUID migration, int chunkBytes, String deviceType, String driver, long features) implements Message {
+        @Override
+        public void writeTo(ByteBuffer to) {
+            writeId(to, migration);
+            to.putInt(chunkBytes);
+            to.putLong(features);
+            writeText(to, deviceType);
+            writeText(to, driver);
+        }
+
+        /**
+         * Reads the payload.
+         *
+         * @param from a little-endian buffer, set to the payload
+         * @return the message
+         * @throws StreamException where it is too short or a text is too long
+         */
+        public static Hello readFrom(ByteBuffer from) throws StreamException {
+            return read(FrameKind.HELLO, () -> {
+                UUID migration = readId(from);
+                int chunkBytes = from.getInt();
+                long features = from.getLong();
+                return new Hello(migration, chunkBytes, readText(from), readText(from), features);
+            });
+        }
+    }
+
+    /**
+     * The destination is ready to load: ACCEPT.
+     *
+     * @param prepareNanos how long it took to make ready, in nanoseconds
+     */
+    record Accept(long prepareNanos) implements Message {
+        @Override
+        public void writeTo(ByteBuffer to) {
+            to.putLong(prepareNanos);
+        }
+
+        /**
+         * Reads the payload.
+         *
+         * @param from a little-endian buffer, set to the payload
+         * @return the message
+         * @throws StreamException where it is too short
+         */
+        public static Accept readFrom(ByteBuffer from) throws StreamException {
+            return read(FrameKind.ACCEPT, () -> new Accept(from.getLong()));
+        }
+    }
+
+    /**
+     * Which migration and device a data connection is for: ATTACH.
+     *
+     * @param migration the id in HELLO
+     */
+    record Attach(UUID migration) implements Message {
+        @Override
+        public void writeTo(ByteBuffer to) {
+            writeId(to, migration);
+        }
+
+        /**
+         * Reads the payload.
+         *
+         * @param from a little-endian buffer, set to the payload
+         * @return the message
+         * @throws StreamException where it is too short
+         */
+        public static Attach readFrom(ByteBuffer from) throws StreamException {
+            return read(FrameKind.ATTACH, () -> new Attach(readId(from)));
+        }
+    }
+
+    /**
+     * The totals of a data connection: END.
+     *
+     * @param dataFrames how many DATA frames were sent
+     * @param dataBytes the sum of their payloads, in bytes
+     */
+    record End(long dataFrames, long dataBytes) implements Message {
+        @Override
+        public void writeTo(ByteBuffer to) {
+            to.putLong(dataFrames).putLong(dataBytes);
+        }
+
+        /**
+         * Reads the payload.
+         *
+         * @param from a little-endian buffer, set to the payload
+         * @return the message
+         * @throws StreamException where it is too short
+         */
+        public static End readFrom(ByteBuffer from) throws StreamException {
+            return read(FrameKind.END, () -> new End(from.getLong(), from.getLong()));
+        }
+    }
+
+    /**
+     * A step that the destination has done: LOADED, RUNNING.
+     *
+     * @param nanos how long it took, in nanoseconds
+     */
+    record Timed(long nanos) implements Message {
+        @Override
+        public void writeTo(ByteBuffer to) {
+            to.putLong(nanos);
+        }
+
+        /**
+         * Reads the payload.
+         *
+         * @param kind the frame's kind, for the message of an error
+         * @param from a little-endian buffer, set to the payload
+         * @return the message
+         * @throws StreamException where it is too short
+         */
+        public static Timed readFrom(FrameKind kind, ByteBuffer from) throws StreamException {
+            return read(kind, () -> new Timed(from.getLong()));
+        }
+    }
+
+    /**
+     * Why a side refuses or gives up: REFUSE, ABORT.
+     *
+     * @param reason one line for a person; cut to {@link #MAX_TEXT} bytes
+     */
+    record Failure(String reason) implements Message {
+        @Override
+        public void writeTo(ByteBuffer to) {
+            writeText(to, reason);
+        }
+
+        /**
+         * Reads the payload.
+         *
+         * @param kind the frame's kind, for the message of an error
+         * @param from a little-endian buffer, set to the payload
+         * @return the message
+         * @throws StreamException where it is too short or the text too long
+         */
+        public static Failure readFrom(FrameKind kind, ByteBuffer from) throws StreamException {
+            return read(kind, () -> new Failure(readText(from)));
+        }
+    }
+
+    /** A frame that says all by its kind: PING, COMMIT. */
+    record Empty() implements Message {
+        @Override
+        public void writeTo(ByteBuffer to) {}
+    }
+
+    private static void writeId(ByteBuffer to, UUID id) {
+        to.putLong(id.getMostSignificantBits()).putLong(id.getLeastSignificantBits());
+    }
+
+    private static UUID readId(ByteBuffer from) {
+        return new UUID(from.getLong(), from.getLong());
+    }
+
+    private static void writeText(ByteBuffer to, String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        int length = Math.min(bytes.length, MAX_TEXT);
+        to.putShort((short) length).put(bytes, 0, length);
+    }
+
+    private static String readText(ByteBuffer from) throws StreamException {
+        int length = Short.toUnsignedInt(from.getShort());
+        if (length > MAX_TEXT) {
+            throw new StreamException(Problem.UNEXPECTED, "a text of " + length + " bytes; the limit is " + MAX_TEXT);
+        }
+        byte[] bytes = new byte[length];
+        from.get(bytes);
+        String text = new String(bytes, StandardCharsets.UTF_8);
+        // The text will be shown on a terminal: a peer must not be able to steer it.
+        return Arrays.stream(text.split("\\R"))
+                .map(line -> line.replaceAll("\\p{Cntrl}", "?"))
+                .reduce((a, b) -> a + " " + b)
+                .orElse("");
+    }
+
+    private static <M> M read(FrameKind kind, Reader<M> reader) throws StreamException {
+        try {
+            return reader.read();
+        } catch (BufferUnderflowException e) {
+            throw new StreamException(Problem.UNEXPECTED, "the " + kind + " frame is too short for its fields");
+        }
+    }
+
+    /**
+     * Reads one message.
+     *
+     * @param <M> its type
+     */
+    @FunctionalInterface
+    interface Reader<M> {
+        /**
+         * Reads the fields in order.
+         *
+         * @return the message
+         * @throws StreamException where a field is beyond its limit
+         */
+        M read() throws StreamException;
+    }
+}

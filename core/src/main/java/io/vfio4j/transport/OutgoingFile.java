@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.transport;
+
+import io.vfio4j.transport.TransportException.Problem;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+
+/**
+ * A file being written: it has its final name only when it is whole and on disk.
+ *
+ * <p>Until {@link #commit} it is {@code NAME.*.partial} beside its final place; closing it before removes it. One
+ * thread at a time.
+ */
+public final class OutgoingFile implements AutoCloseable {
+    private final TransportAddress.File address;
+    private final Path partial;
+    private final FileChannel channel;
+    private final Connection connection;
+    private boolean done;
+
+    private OutgoingFile(TransportAddress.File address, Path partial, FileChannel channel, Connection connection) {
+        this.address = address;
+        this.partial = partial;
+        this.channel = channel;
+        this.connection = connection;
+    }
+
+    /**
+     * Makes a file to write to.
+     *
+     * @param address its final place
+     * @param limit how long each call may take
+     * @param watchdog what bounds the waits; closed by its owner after the file
+     * @return the file, which the caller closes
+     * @throws TransportException {@code UNREACHABLE} where it exists already or its folder cannot be written to
+     */
+    public static OutgoingFile create(TransportAddress.File address, Duration limit, Watchdog watchdog)
+            throws TransportException {
+        refuseToReplace(address);
+        try {
+            Path target = address.path().toAbsolutePath();
+            Path partial = Files.createTempFile(target.getParent(), target.getFileName() + ".", ".partial");
+            FileChannel channel = FileChannel.open(partial, StandardOpenOption.WRITE);
+            return new OutgoingFile(
+                    address, partial, channel, new Connection(channel, address.toString(), limit, watchdog));
+        } catch (IOException e) {
+            throw new TransportException(Problem.UNREACHABLE, address + ": cannot be made: " + Transports.reason(e), e);
+        }
+    }
+
+    /**
+     * Returns the file as a connection.
+     *
+     * @return the connection; closed with this file
+     */
+    public Connection connection() {
+        return connection;
+    }
+
+    /**
+     * Brings all that was written to disk.
+     *
+     * @throws TransportException {@code FAILED} such as for a full disk
+     */
+    public void force() throws TransportException {
+        try {
+            channel.force(true);
+        } catch (IOException e) {
+            throw new TransportException(Problem.FAILED, address + ": cannot be brought to disk: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Gives the file its final name.
+     *
+     * @throws TransportException {@code UNREACHABLE} when another file has that name by now
+     */
+    public void commit() throws TransportException {
+        refuseToReplace(address);
+        try {
+            move();
+            done = true;
+        } catch (IOException e) {
+            throw new TransportException(Problem.FAILED, address + ": cannot get its name: " + Transports.reason(e), e);
+        }
+    }
+
+    private void move() throws IOException {
+        try {
+            Files.move(partial, address.path(), StandardCopyOption.ATOMIC_MOVE);
+        } catch (AtomicMoveNotSupportedException e) {
+            Files.move(partial, address.path());
+        }
+    }
+
+    private static void refuseToReplace(TransportAddress.File address) throws TransportException {
+        if (Files.exists(address.path())) {
+            throw new TransportException(
+                    Problem.UNREACHABLE, address + ": exists already; remove it or choose another name", null);
+        }
+    }
+
+    /** Closes the file, and removes it unless it was committed. Does nothing the second time. */
+    @Override
+    public void close() {
+        connection.close();
+        if (!done) {
+            done = true;
+            try {
+                Files.deleteIfExists(partial);
+            } catch (IOException e) {
+                // It keeps its name, which says that it is partial.
+                return;
+            }
+        }
+    }
+}

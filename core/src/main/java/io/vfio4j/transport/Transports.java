@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.transport;
+
+import io.vfio4j.transport.TransportException.Problem;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.InetSocketAddress;
+import java.net.SocketTimeoutException;
+import java.net.StandardProtocolFamily;
+import java.net.StandardSocketOptions;
+import java.net.UnixDomainSocketAddress;
+import java.net.UnknownHostException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.channels.UnresolvedAddressException;
+import java.nio.file.Files;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** Opens connections by address. */
+public final class Transports {
+    private Transports() {}
+
+    /**
+     * Connects to a peer that listens.
+     *
+     * @param address the peer
+     * @param limit how long connecting, and later each call, may wait for the peer
+     * @param watchdog what bounds the waits; closed by its owner after the connection
+     * @return the connection, which the caller closes
+     * @throws TransportException {@code UNREACHABLE} where nobody listens there or the name is unknown
+     */
+    public static Connection connect(TransportAddress.Peer address, Duration limit, Watchdog watchdog)
+            throws TransportException {
+        SocketChannel channel = null;
+        try {
+            switch (address) {
+                case TransportAddress.Tcp tcp -> {
+                    channel = SocketChannel.open();
+                    channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+                    channel.socket()
+                            .connect(new InetSocketAddress(tcp.host(), tcp.port()), Math.toIntExact(limit.toMillis()));
+                }
+                case TransportAddress.Unix unix -> {
+                    channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+                    channel.connect(UnixDomainSocketAddress.of(unix.path()));
+                }
+            }
+            return new Connection(channel, address.toString(), limit, watchdog);
+        } catch (IOException | UnresolvedAddressException e) {
+            closeQuietly(channel);
+            throw new TransportException(Problem.UNREACHABLE, address + ": cannot connect: " + reason(e), e);
+        }
+    }
+
+    /**
+     * Opens a file to read a saved state from.
+     *
+     * @param address the file
+     * @param limit how long each call may take
+     * @param watchdog what bounds the waits; closed by its owner after the connection
+     * @return the file as a connection, which the caller closes
+     * @throws TransportException {@code UNREACHABLE} where it is no readable file
+     */
+    public static Connection openFile(TransportAddress.File address, Duration limit, Watchdog watchdog)
+            throws TransportException {
+        if (!Files.isRegularFile(address.path())) {
+            throw new TransportException(Problem.UNREACHABLE, address + ": no such file", null);
+        }
+        try {
+            return new Connection(
+                    FileChannel.open(address.path(), StandardOpenOption.READ), address.toString(), limit, watchdog);
+        } catch (IOException e) {
+            throw new TransportException(Problem.UNREACHABLE, address + ": cannot be read: " + reason(e), e);
+        }
+    }
+
+    static String reason(Exception e) {
+        if (e instanceof SocketTimeoutException) {
+            return "no answer in time";
+        }
+        if (e instanceof UnresolvedAddressException || e instanceof UnknownHostException) {
+            return "unknown host";
+        }
+        if (e instanceof ConnectException) {
+            return "nobody listens there; start the receiving side first";
+        }
+        String message = e.getMessage();
+        return message == null ? e.getClass().getSimpleName() : message;
+    }
+
+    private static void closeQuietly(@Nullable SocketChannel channel) {
+        if (channel != null) {
+            try {
+                channel.close();
+            } catch (IOException e) {
+                // The failure to connect is what the caller is told.
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Ways for bytes to travel, by URI: tcp:, unix: and file:, each wait with a bound. */
+@NullMarked
+package io.vfio4j.transport;
+
+import org.jspecify.annotations.NullMarked;
