@@ -112,7 +112,13 @@ public final class VfioDevice implements AutoCloseable {
             if (result < 0) {
                 throw new VfioException(Problem.FAILED, name, "asking for its migration state failed", result);
             }
-            return MigrationState.of(VfioDeviceFeatureMigState.DEVICE_STATE.get(feature.payload));
+            int code = VfioDeviceFeatureMigState.DEVICE_STATE.get(feature.payload);
+            try {
+                return MigrationState.of(code);
+            } catch (IllegalArgumentException e) {
+                // It must not hide the error after which the state was asked for.
+                throw new VfioException(Problem.FAILED, name, "it is in the unknown migration state " + code);
+            }
         }
     }
 
@@ -138,16 +144,13 @@ public final class VfioDevice implements AutoCloseable {
     /**
      * Moves the device to a state that opens no data transfer session.
      *
-     * @param target where to; a device without P2P stays where it is when a P2P state is asked for
+     * @param target where to
      * @param recover where to go when that fails; {@link MigrationState#ERROR} resets the device at once
      * @throws VfioException when the arc failed: {@link VfioException#stateAfter()} is the state that the device was
      *     left in; {@code ARC_REFUSED} without asking the kernel where the device lacks the state or where the request
      *     could lock up the kernel
      */
     public void setState(MigrationState target, MigrationState recover) throws VfioException {
-        if (!features.p2p() && (target == MigrationState.RUNNING_P2P || target == MigrationState.PRE_COPY_P2P)) {
-            return;
-        }
         int session = arc(target, recover);
         if (session != NO_FD) {
             fd.libc().close(session);
@@ -283,7 +286,8 @@ public final class VfioDevice implements AutoCloseable {
                 && !recover.isBlockedFrom(now)) {
             try (Arena arena = Arena.ofConfined()) {
                 Feature feature = setStateArgument(arena, recover);
-                if (fd.feature(feature.argument) >= 0) {
+                int result = fd.feature(feature.argument);
+                if (result >= 0) {
                     int session = VfioDeviceFeatureMigState.DATA_FD.get(feature.payload);
                     if (session != NO_FD) {
                         fd.libc().close(session);
@@ -291,6 +295,8 @@ public final class VfioDevice implements AutoCloseable {
                     failure.recovered(recover, false);
                     return;
                 }
+                failure.addSuppressed(new VfioException(
+                        Problem.FAILED, name, "setting state " + recover + " to recover failed", result));
             }
         }
         try {

@@ -106,11 +106,18 @@ sealed interface ChunkSender extends AutoCloseable {
             try {
                 PooledBuffer chunk = exchange.take();
                 while (chunk != null) {
+                    boolean sent = false;
                     try {
                         channel.sendData(chunk);
+                        sent = true;
                     } finally {
-                        exchange.recycle(chunk);
+                        if (!sent) {
+                            // Not recycled: that would count as sent, and a flush could succeed before it heard of the
+                            // failure.
+                            pool.release(chunk);
+                        }
                     }
+                    exchange.recycle(chunk);
                     chunk = exchange.take();
                 }
             } catch (IOException e) {

@@ -162,7 +162,9 @@ public final class IncomingMigration {
                 }
                 long committed = System.nanoTime();
                 // The source has let go: recovering by a reset would lose the only copy of the state.
-                device.setState(MigrationState.RUNNING_P2P, MigrationState.STOP);
+                if (device.features().p2p()) {
+                    device.setState(MigrationState.RUNNING_P2P, MigrationState.STOP);
+                }
                 device.setState(MigrationState.RUNNING, MigrationState.STOP);
                 vm.resume();
                 long running = System.nanoTime();

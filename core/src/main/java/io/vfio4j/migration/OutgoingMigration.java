@@ -216,7 +216,7 @@ public final class OutgoingMigration {
             long stopped = System.nanoTime();
             if (session != null) {
                 session.quiesce(MigrationState.RUNNING);
-            } else if (before == MigrationState.RUNNING) {
+            } else if (before == MigrationState.RUNNING && device.features().p2p()) {
                 device.setState(MigrationState.RUNNING_P2P, MigrationState.RUNNING);
             }
             long quiesced = System.nanoTime();

@@ -197,6 +197,10 @@ public sealed interface Message {
     private static void writeText(ByteBuffer to, String text) {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         int length = Math.min(bytes.length, MAX_TEXT);
+        // Never within a character: its following bytes are 10xxxxxx.
+        while (length < bytes.length && (bytes[length] & 0xC0) == 0x80) {
+            length--;
+        }
         to.putShort((short) length).put(bytes, 0, length);
     }
 
@@ -208,9 +212,10 @@ public sealed interface Message {
         byte[] bytes = new byte[length];
         from.get(bytes);
         String text = new String(bytes, StandardCharsets.UTF_8);
-        // The text will be shown on a terminal: a peer must not be able to steer it.
+        // The text will be shown on a terminal: a peer must not be able to steer it, be it by the C1 controls, or turn
+        // the direction of what follows.
         return Arrays.stream(text.split("\\R"))
-                .map(line -> line.replaceAll("\\p{Cntrl}", "?"))
+                .map(line -> line.replaceAll("[\\p{Cc}\\p{Cf}]", "?"))
                 .reduce((a, b) -> a + " " + b)
                 .orElse("");
     }

@@ -15,6 +15,12 @@ import java.time.Duration;
  * call that blocks. Owned by whoever opened or accepted it. Buffers must be direct; nothing is allocated per call.
  */
 public final class Connection implements AutoCloseable {
+    /**
+     * A blocking write returns when all is taken, and a limit is for each call: in pieces, a slow peer that takes some
+     * bytes is no silent one.
+     */
+    private static final int MAX_WRITE = 2 << 20;
+
     private final ByteChannel channel;
     private final String peer;
     private final Watchdog.Bound bound;
@@ -37,12 +43,23 @@ public final class Connection implements AutoCloseable {
     }
 
     /**
-     * Sets how long one call may wait for the peer to move at least one byte.
+     * Sets how long one call may wait: a read for the first byte, a write until the peer has taken 2 MiB or what is
+     * left.
      *
      * @param wait the limit, &gt; 0
      */
     public void limit(Duration wait) {
         limit = wait;
+    }
+
+    /**
+     * Sets how long all calls from now on may take together, beside the limit of each: a peer that sends a byte now and
+     * then is not silent, yet may not go on for ever.
+     *
+     * @param total the limit, &gt; 0; null takes it away
+     */
+    public void within(@Nullable Duration total) {
+        bound.within(total);
     }
 
     /**
@@ -53,7 +70,9 @@ public final class Connection implements AutoCloseable {
      *     closed, {@code FAILED} for any other failure
      */
     public void write(ByteBuffer from) throws TransportException {
-        while (from.hasRemaining()) {
+        int end = from.limit();
+        while (from.position() < end) {
+            from.limit(Math.min(end, from.position() + MAX_WRITE));
             bound.begin(limit);
             try {
                 channel.write(from);

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Bounds every wait on a channel: one thread that closes channels whose calls have lasted too long.
@@ -68,6 +69,7 @@ public final class Watchdog implements AutoCloseable {
         private final Closeable channel;
         private volatile long deadline = NONE;
         private volatile boolean overdue;
+        private volatile long last = NONE;
 
         private Bound(Closeable channel) {
             this.channel = channel;
@@ -76,7 +78,21 @@ public final class Watchdog implements AutoCloseable {
         /** Begins a call that may last so long. Called per chunk: one clock reading and one volatile write. */
         void begin(Duration limit) {
             long at = System.nanoTime() + limit.toNanos();
+            long latest = last;
+            if (latest != NONE && at - latest > 0) {
+                at = latest;
+            }
             deadline = at == NONE ? 1 : at;
+        }
+
+        /** Sets the end of all calls together, from now on; null takes it away. */
+        void within(@Nullable Duration total) {
+            if (total == null) {
+                last = NONE;
+            } else {
+                long at = System.nanoTime() + total.toNanos();
+                last = at == NONE ? 1 : at;
+            }
         }
 
         void end() {
