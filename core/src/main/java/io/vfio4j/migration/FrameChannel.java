@@ -52,6 +52,10 @@ final class FrameChannel implements AutoCloseable {
         connection.limit(wait);
     }
 
+    void within(@Nullable Duration total) {
+        connection.within(total);
+    }
+
     /** Sends a chunk of state. The buffer stays the caller's. */
     void sendData(PooledBuffer chunk) throws TransportException {
         connection.write(encoder.encode(chunk, FrameKind.DATA));
@@ -129,8 +133,8 @@ final class FrameChannel implements AutoCloseable {
     /** After a failure on another connection: asks, for a short while, whether the peer has said why on this one. */
     @Nullable
     MigrationException reasonOfPeer(Duration wait) {
+        within(wait);
         try {
-            limit(wait);
             while (true) {
                 FrameKind kind = receive(messageBuffer);
                 if (unexpected(kind, messageBuffer, "a reason") instanceof MigrationException reason) {
@@ -139,6 +143,8 @@ final class FrameChannel implements AutoCloseable {
             }
         } catch (IOException e) {
             return null;
+        } finally {
+            within(null);
         }
     }
 

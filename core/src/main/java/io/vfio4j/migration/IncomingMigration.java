@@ -19,6 +19,7 @@ import io.vfio4j.stream.Message;
 import io.vfio4j.transport.TransportAddress;
 import io.vfio4j.transport.Watchdog;
 import java.io.IOException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -47,6 +48,7 @@ public final class IncomingMigration {
     private final MigrationParameters parameters;
     private final MigrationListener listener;
     private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.NEW);
+    private final AtomicBoolean started = new AtomicBoolean();
     private volatile @Nullable IncomingLink link;
     private long lastProgress;
     private long progressBytes;
@@ -70,7 +72,7 @@ public final class IncomingMigration {
         this.device = device;
         this.vm = vm;
         this.parameters = parameters;
-        this.listener = listener;
+        this.listener = new UnfailingListener(listener);
     }
 
     /**
@@ -83,11 +85,13 @@ public final class IncomingMigration {
      * @throws IllegalStateException when this object has run before
      */
     public LoadReport run(TransportAddress from) throws MigrationException {
-        if (!stage.compareAndSet(Stage.NEW, Stage.ACTIVE)) {
+        if (!started.compareAndSet(false, true)) {
             throw new IllegalStateException("a migration runs once");
         }
+        stage.compareAndSet(Stage.NEW, Stage.ACTIVE);
         listener.onPhase(Phase.SETUP);
         try {
+            requireNotCancelled();
             MigrationState before = requireLoadable();
             try (Watchdog watchdog = new Watchdog()) {
                 IncomingLink opened = IncomingLink.open(libc, from, parameters, watchdog, listener);
@@ -100,8 +104,9 @@ public final class IncomingMigration {
                 }
             }
         } catch (IOException e) {
-            MigrationException failure =
-                    stage.getAndSet(Stage.ENDED) == Stage.CANCELLED ? cancelled() : MigrationException.of(e);
+            MigrationException failure = stage.getAndSet(Stage.ENDED) == Stage.CANCELLED
+                    ? MigrationException.cancelled(e)
+                    : MigrationException.of(e);
             listener.onPhase(Phase.FAILED);
             throw failure;
         } finally {
@@ -115,7 +120,8 @@ public final class IncomingMigration {
      * @return false when it is too late: the source has let go of the device, or the migration has ended
      */
     public boolean cancel() {
-        boolean cancelled = stage.compareAndSet(Stage.ACTIVE, Stage.CANCELLED);
+        boolean cancelled =
+                stage.compareAndSet(Stage.NEW, Stage.CANCELLED) || stage.compareAndSet(Stage.ACTIVE, Stage.CANCELLED);
         IncomingLink open = link;
         if (cancelled && open != null) {
             open.close();
@@ -257,7 +263,7 @@ public final class IncomingMigration {
     private MigrationException failed(IOException cause, IncomingLink from, boolean touched) {
         MigrationException failure = MigrationException.of(cause);
         if (stage.get() == Stage.CANCELLED) {
-            failure = cancelled();
+            failure = MigrationException.cancelled(cause);
         } else if (failure.reason() == Reason.TRANSPORT) {
             MigrationException said = from.reasonOfPeer();
             if (said != null) {
@@ -265,13 +271,16 @@ public final class IncomingMigration {
                 failure = said;
             }
         }
-        from.abort(MigrationException.message(failure));
-        if (stage.get() == Stage.COMMITTED) {
-            listener.onNotice(
-                    "the source has let go of the device, and it does not run here either; its state is held in "
-                            + "this device: do not close it before the source is resolved");
+        if (stage.get() == Stage.ENDED) {
+            // The device runs here and the source knows: whatever failed, that is not undone.
             return failure;
         }
+        if (stage.get() == Stage.COMMITTED) {
+            stopCommitted(cause, failure);
+            from.abort(MigrationException.message(failure));
+            return failure;
+        }
+        from.abort(MigrationException.message(failure));
         if (touched) {
             try {
                 device.reset();
@@ -283,6 +292,24 @@ public final class IncomingMigration {
         return failure;
     }
 
+    /** The source has let go, but the device or the virtual machine did not start: the state is kept if it can be. */
+    private void stopCommitted(IOException cause, MigrationException failure) {
+        boolean lost = cause instanceof VfioException v && v.deviceWasReset();
+        try {
+            // Before the source hears of it and may run the device itself.
+            device.setState(MigrationState.STOP, MigrationState.STOP);
+        } catch (VfioException e) {
+            failure.addSuppressed(e);
+            lost |= e.deviceWasReset();
+        }
+        listener.onNotice(
+                lost
+                        ? "the source has let go of the device, and it had to be reset here: the source alone still holds "
+                                + "its state; resolve it there as RESUME_SOURCE"
+                        : "the source has let go of the device, and it does not run here either; its state is held in "
+                                + "this device: do not close it before the source is resolved");
+    }
+
     private void requireNotCancelled() throws MigrationException {
         if (stage.get() == Stage.CANCELLED) {
             throw cancelled();
@@ -290,6 +317,6 @@ public final class IncomingMigration {
     }
 
     private static MigrationException cancelled() {
-        return new MigrationException(Reason.CANCELLED, "the migration was cancelled");
+        return MigrationException.cancelled(null);
     }
 }

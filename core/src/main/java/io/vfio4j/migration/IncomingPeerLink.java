@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * a health check must not be able to end it.
  */
 final class IncomingPeerLink implements IncomingLink {
-    /** How long a new connection may take to say what it is. */
+    /** How long a new connection may take to say what it is, all in all: another one may wait behind it. */
     private static final Duration FIRST_FRAME_LIMIT = Duration.ofSeconds(5);
 
     private final LibC libc;
@@ -63,11 +63,15 @@ final class IncomingPeerLink implements IncomingLink {
 
     @Override
     public void refuse(String reason) {
+        refuse(control(), reason);
+    }
+
+    private static void refuse(FrameChannel channel, String reason) {
         try {
-            control().send(FrameKind.REFUSE, new Message.Failure(reason));
+            channel.send(FrameKind.REFUSE, new Message.Failure(reason));
         } catch (IOException e) {
             // The source is gone; there is nobody to tell.
-            close();
+            channel.close();
         }
     }
 
@@ -178,14 +182,14 @@ final class IncomingPeerLink implements IncomingLink {
             FrameChannel channel = new FrameChannel(libc, connection, stream);
             boolean taken = false;
             try {
-                channel.limit(FIRST_FRAME_LIMIT);
+                channel.within(FIRST_FRAME_LIMIT);
                 T result = greeting.read(channel);
-                channel.limit(parameters.peerLimit());
+                channel.within(null);
                 taken = true;
                 return result;
             } catch (StreamException e) {
                 if (e.problem() == StreamException.Problem.OTHER_VERSION) {
-                    channel.send(FrameKind.REFUSE, new Message.Failure(MigrationException.message(e)));
+                    refuse(channel, MigrationException.message(e));
                     throw new StreamException(
                             StreamException.Problem.OTHER_VERSION,
                             channel.peer() + ": " + MigrationException.message(e));

@@ -64,6 +64,18 @@ public final class MigrationException extends IOException {
         };
     }
 
+    /** Says that the caller cancelled; what failed meanwhile goes with it. */
+    static MigrationException cancelled(@Nullable IOException meanwhile) {
+        if (meanwhile instanceof MigrationException m && m.reason == Reason.CANCELLED) {
+            return m;
+        }
+        MigrationException cancelled = new MigrationException(Reason.CANCELLED, "the migration was cancelled");
+        if (meanwhile != null) {
+            cancelled.addSuppressed(meanwhile);
+        }
+        return cancelled;
+    }
+
     /**
      * Returns the kind of failure.
      *

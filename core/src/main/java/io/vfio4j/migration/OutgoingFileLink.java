@@ -54,7 +54,8 @@ final class OutgoingFileLink implements OutgoingLink {
 
     @Override
     public void abort(String reason) {
-        file.close();
+        // Even where it has its name already: the device goes on here, and must not be loaded elsewhere too.
+        file.discard();
     }
 
     @Override

@@ -22,6 +22,7 @@ import io.vfio4j.transport.Watchdog;
 import java.io.IOException;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -58,6 +59,7 @@ public final class OutgoingMigration {
     private static final long PROGRESS_NANOS = 100_000_000;
     private static final long PING_NANOS = 1_000_000_000;
     private static final long IDLE_NANOS = 5_000_000;
+    private static final long PACE_NANOS = 50_000_000;
 
     private final LibC libc;
     private final VfioDevice device;
@@ -67,6 +69,7 @@ public final class OutgoingMigration {
     private final MigrationListener listener;
     private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.NEW);
     private final DowntimeModel model = new DowntimeModel();
+    private final AtomicBoolean started = new AtomicBoolean();
     private volatile @Nullable OutgoingLink link;
 
     private int round;
@@ -97,7 +100,7 @@ public final class OutgoingMigration {
         this.vm = vm;
         this.parameters = parameters;
         this.policy = policy;
-        this.listener = listener;
+        this.listener = new UnfailingListener(listener);
     }
 
     /**
@@ -110,11 +113,13 @@ public final class OutgoingMigration {
      * @throws IllegalStateException when this object has run before
      */
     public MigrationReport run(TransportAddress to) throws MigrationException {
-        if (!stage.compareAndSet(Stage.NEW, Stage.ACTIVE)) {
+        if (!started.compareAndSet(false, true)) {
             throw new IllegalStateException("a migration runs once");
         }
+        stage.compareAndSet(Stage.NEW, Stage.ACTIVE);
         listener.onPhase(Phase.SETUP);
         try {
+            requireNotCancelled();
             MigrationState before = requireMigratable();
             try (Watchdog watchdog = new Watchdog();
                     BufferPool pool = new BufferPool(
@@ -122,6 +127,7 @@ public final class OutgoingMigration {
                 OutgoingLink opened = OutgoingLink.open(libc, to, parameters, watchdog);
                 try {
                     link = opened;
+                    requireNotCancelled();
                     return migrate(opened, pool, before);
                 } finally {
                     opened.free();
@@ -129,6 +135,8 @@ public final class OutgoingMigration {
             }
         } catch (IOException e) {
             throw ended(e);
+        } catch (RuntimeException | Error e) {
+            throw ended(new IOException("unexpected: " + e, e));
         } finally {
             link = null;
         }
@@ -141,7 +149,8 @@ public final class OutgoingMigration {
      * @return false when it is too late: the device has been given to the other side, or the migration has ended
      */
     public boolean cancel() {
-        boolean cancelled = stage.compareAndSet(Stage.ACTIVE, Stage.CANCELLED);
+        boolean cancelled =
+                stage.compareAndSet(Stage.NEW, Stage.CANCELLED) || stage.compareAndSet(Stage.ACTIVE, Stage.CANCELLED);
         OutgoingLink open = link;
         if (cancelled && open != null) {
             open.close();
@@ -235,10 +244,10 @@ public final class OutgoingMigration {
             handOver(to);
             long resumed = System.nanoTime();
 
+            stage.set(Stage.ENDED);
             sender.close();
             session.close();
-            device.setState(MigrationState.STOP, MigrationState.STOP);
-            stage.set(Stage.ENDED);
+            stopHere();
             listener.onPhase(Phase.COMPLETED);
             return new MigrationReport(
                     preCopyBytes,
@@ -282,8 +291,8 @@ public final class OutgoingMigration {
                 model.transferred(read, after - before);
                 estimate = estimate.afterReading(read);
                 leftInRound -= read;
-                lastFrame = after;
                 pace.sent(read, after);
+                lastFrame = keepPace(pace, to, sender, after);
             }
             progress(Phase.PRE_COPY, estimate.pendingBytes(), after);
             if (drained || leftInRound <= 0) {
@@ -351,7 +360,23 @@ public final class OutgoingMigration {
      * lives.
      */
     private static long idle(OutgoingLink to, ChunkSender sender, long lastFrame) throws IOException {
-        LockSupport.parkNanos(IDLE_NANOS);
+        return pause(IDLE_NANOS, to, sender, lastFrame);
+    }
+
+    /** Waits until the rate allows the next chunk; at a low rate that is long enough to be cancelled or missed. */
+    private long keepPace(Pace pace, OutgoingLink to, ChunkSender sender, long lastFrame) throws IOException {
+        long last = lastFrame;
+        long wait = pace.waitNanos(System.nanoTime());
+        while (wait > 0) {
+            requireNotCancelled();
+            last = pause(Math.min(wait, PACE_NANOS), to, sender, last);
+            wait = pace.waitNanos(System.nanoTime());
+        }
+        return last;
+    }
+
+    private static long pause(long nanos, OutgoingLink to, ChunkSender sender, long lastFrame) throws IOException {
+        LockSupport.parkNanos(nanos);
         long now = System.nanoTime();
         if (now - lastFrame < PING_NANOS) {
             return lastFrame;
@@ -370,6 +395,16 @@ public final class OutgoingMigration {
         to.awaitRunning();
     }
 
+    /** The device runs at the other side, or is whole in the file: nothing that fails here makes that undone. */
+    private void stopHere() {
+        try {
+            device.setState(MigrationState.STOP, MigrationState.STOP);
+        } catch (VfioException e) {
+            listener.onNotice("the migration is complete, but the device could not be taken to STOP here ("
+                    + MigrationException.message(e) + "): do not use it before a reset");
+        }
+    }
+
     private void progress(Phase phase, long remaining, long now) {
         if (now - lastProgress >= PROGRESS_NANOS) {
             lastProgress = now;
@@ -385,7 +420,7 @@ public final class OutgoingMigration {
     }
 
     private static MigrationException cancelled() {
-        return new MigrationException(Reason.CANCELLED, "the migration was cancelled");
+        return MigrationException.cancelled(null);
     }
 
     private MigrationException notConverged(Forecast forecast) {
@@ -404,7 +439,8 @@ public final class OutgoingMigration {
             @Nullable SavingSession session,
             MigrationState before) {
         MigrationException failure = reasonFor(cause, to);
-        boolean committed = stage.get() == Stage.COMMITTED;
+        // What fails after the end is no reason to run the device here, for the other side does.
+        boolean committed = stage.get() == Stage.COMMITTED || stage.get() == Stage.ENDED;
         if (!committed) {
             to.abort(MigrationException.message(failure));
         }
@@ -425,13 +461,16 @@ public final class OutgoingMigration {
                             + "); the device stays stopped here until you say who runs it",
                     failure);
         }
+        if (cause instanceof VfioException lost && lost.deviceWasReset()) {
+            listener.onNotice("the device had to be reset: what it held is lost");
+        }
         takeBack(before, failure);
         return failure;
     }
 
     private MigrationException reasonFor(IOException cause, OutgoingLink to) {
         if (stage.get() == Stage.CANCELLED) {
-            return cancelled();
+            return asCancelled(cause);
         }
         MigrationException failure = MigrationException.of(cause);
         if (failure.reason() == Reason.TRANSPORT) {
@@ -473,6 +512,6 @@ public final class OutgoingMigration {
     }
 
     private static MigrationException asCancelled(IOException e) {
-        return e instanceof MigrationException m && m.reason() == Reason.CANCELLED ? m : cancelled();
+        return MigrationException.cancelled(e);
     }
 }

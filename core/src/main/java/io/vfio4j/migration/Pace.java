@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
-import java.util.concurrent.locks.LockSupport;
-
 /** Holds a sender back to a rate. One thread. */
 final class Pace {
     private static final double NANOS_PER_SECOND = 1e9;
@@ -19,16 +17,15 @@ final class Pace {
         this.due = now;
     }
 
-    /** Takes in that bytes were sent, and waits until the next may go. */
+    /** Takes in that bytes were sent. */
     void sent(long bytes, long now) {
-        if (bytesPerSecond == 0) {
-            return;
+        if (bytesPerSecond > 0) {
+            due = Math.max(due, now - CATCH_UP_NANOS) + (long) (bytes * NANOS_PER_SECOND / bytesPerSecond);
         }
-        due = Math.max(due, now - CATCH_UP_NANOS) + (long) (bytes * NANOS_PER_SECOND / bytesPerSecond);
-        long wait = due - now;
-        while (wait > 0) {
-            LockSupport.parkNanos(this, wait);
-            wait = due - System.nanoTime();
-        }
+    }
+
+    /** Returns how long to wait before the next bytes may go; 0 or less when they may go now. */
+    long waitNanos(long now) {
+        return bytesPerSecond > 0 ? due - now : 0;
     }
 }

@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A connection to a peer, or an open file: bytes in order, each wait with a bound.

@@ -98,11 +98,7 @@ public final class Listener implements AutoCloseable {
     public Connection accept(Duration wait, Duration limit) throws TransportException {
         bound.begin(wait);
         try {
-            SocketChannel accepted = channel.accept();
-            if (address instanceof TransportAddress.Tcp) {
-                accepted.setOption(StandardSocketOptions.TCP_NODELAY, true);
-            }
-            return new Connection(accepted, peerName(accepted), limit, watchdog);
+            return connection(channel.accept(), limit);
         } catch (IOException e) {
             if (bound.overdue()) {
                 throw new TransportException(
@@ -111,6 +107,18 @@ public final class Listener implements AutoCloseable {
             throw new TransportException(Problem.ENDED, address + ": stopped listening", e);
         } finally {
             bound.end();
+        }
+    }
+
+    private Connection connection(SocketChannel accepted, Duration limit) throws IOException {
+        try {
+            if (address instanceof TransportAddress.Tcp) {
+                accepted.setOption(StandardSocketOptions.TCP_NODELAY, true);
+            }
+            return new Connection(accepted, peerName(accepted), limit, watchdog);
+        } catch (IOException e) {
+            accepted.close();
+            throw e;
         }
     }
 

@@ -23,6 +23,7 @@ public final class OutgoingFile implements AutoCloseable {
     private final FileChannel channel;
     private final Connection connection;
     private boolean done;
+    private boolean committed;
 
     private OutgoingFile(TransportAddress.File address, Path partial, FileChannel channel, Connection connection) {
         this.address = address;
@@ -86,8 +87,27 @@ public final class OutgoingFile implements AutoCloseable {
         try {
             move();
             done = true;
+            committed = true;
+            forceFolder();
         } catch (IOException e) {
             throw new TransportException(Problem.FAILED, address + ": cannot get its name: " + Transports.reason(e), e);
+        }
+    }
+
+    /** The name is on disk only when the folder is: the source gives the device up for it. */
+    private void forceFolder() throws IOException {
+        Path folder = address.path().toAbsolutePath().getParent();
+        try (FileChannel entries = FileChannel.open(folder == null ? Path.of("/") : folder, StandardOpenOption.READ)) {
+            entries.force(true);
+        }
+    }
+
+    /** Closes the file and removes it, be it committed or not: what it holds is not to be used. */
+    public void discard() {
+        close();
+        if (committed) {
+            committed = false;
+            delete(address.path());
         }
     }
 
@@ -112,12 +132,16 @@ public final class OutgoingFile implements AutoCloseable {
         connection.close();
         if (!done) {
             done = true;
-            try {
-                Files.deleteIfExists(partial);
-            } catch (IOException e) {
-                // It keeps its name, which says that it is partial.
-                return;
-            }
+            delete(partial);
+        }
+    }
+
+    private static void delete(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            // It stays; where it is partial, its name says so.
+            return;
         }
     }
 }

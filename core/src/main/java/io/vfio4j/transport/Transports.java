@@ -10,10 +10,13 @@ import java.net.StandardProtocolFamily;
 import java.net.StandardSocketOptions;
 import java.net.UnixDomainSocketAddress;
 import java.net.UnknownHostException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.UnresolvedAddressException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -39,18 +42,35 @@ public final class Transports {
                 case TransportAddress.Tcp tcp -> {
                     channel = SocketChannel.open();
                     channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
-                    channel.socket()
-                            .connect(new InetSocketAddress(tcp.host(), tcp.port()), Math.toIntExact(limit.toMillis()));
+                    // 0 would be no limit.
+                    int millis = Math.max(1, Math.toIntExact(limit.toMillis()));
+                    channel.socket().connect(new InetSocketAddress(tcp.host(), tcp.port()), millis);
                 }
                 case TransportAddress.Unix unix -> {
                     channel = SocketChannel.open(StandardProtocolFamily.UNIX);
-                    channel.connect(UnixDomainSocketAddress.of(unix.path()));
+                    connectUnix(channel, unix, limit, watchdog);
                 }
             }
             return new Connection(channel, address.toString(), limit, watchdog);
         } catch (IOException | UnresolvedAddressException e) {
             closeQuietly(channel);
             throw new TransportException(Problem.UNREACHABLE, address + ": cannot connect: " + reason(e), e);
+        }
+    }
+
+    /** Connecting waits where the listener's backlog is full, and knows no time limit of its own. */
+    private static void connectUnix(
+            SocketChannel channel, TransportAddress.Unix address, Duration limit, Watchdog watchdog)
+            throws IOException {
+        Watchdog.Bound bound = watchdog.bound(channel);
+        bound.begin(limit);
+        try {
+            channel.connect(UnixDomainSocketAddress.of(address.path()));
+        } catch (ClosedChannelException e) {
+            throw bound.overdue() ? new SocketTimeoutException() : e;
+        } finally {
+            bound.end();
+            bound.release();
         }
     }
 
@@ -82,6 +102,12 @@ public final class Transports {
         }
         if (e instanceof UnresolvedAddressException || e instanceof UnknownHostException) {
             return "unknown host";
+        }
+        if (e instanceof NoSuchFileException) {
+            return "no such folder";
+        }
+        if (e instanceof AccessDeniedException) {
+            return "permission denied";
         }
         if (e instanceof ConnectException) {
             return "nobody listens there; start the receiving side first";
