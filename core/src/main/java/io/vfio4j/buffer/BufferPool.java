@@ -102,8 +102,9 @@ public final class BufferPool implements AutoCloseable {
      * @throws IllegalStateException for a buffer of another pool, or one that is free already
      */
     public void release(PooledBuffer buffer) {
-        long bit = 1L << buffer.index();
-        if (buffers[buffer.index()] != buffer || (free.getAndUpdate(mask -> mask | bit) & bit) != 0) {
+        int index = buffer.index();
+        long bit = 1L << index;
+        if (index >= buffers.length || buffers[index] != buffer || (free.getAndUpdate(mask -> mask | bit) & bit) != 0) {
             throw new IllegalStateException("a buffer was released that is not in use in this pool");
         }
     }

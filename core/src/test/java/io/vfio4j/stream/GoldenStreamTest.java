@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import io.vfio4j.testing.LeakCheck;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * The bytes of the format, as files that were written once: docs/stream-format.md describes them. A change that alters
+ * one of them is a new version of the format.
+ */
+@ExtendWith(LeakCheck.class)
+class GoldenStreamTest {
+    private static final UUID MIGRATION = UUID.fromString("01234567-89ab-cdef-fedc-ba9876543210");
+    private static final byte[] DATA = "state of a device".getBytes(StandardCharsets.US_ASCII);
+
+    private final Frames frames = new Frames(1 << 16);
+
+    @AfterEach
+    void close() {
+        frames.close();
+    }
+
+    /** Each is the first frame of its connection. */
+    static Stream<Arguments> messages() {
+        return Stream.of(
+                arguments(
+                        FrameKind.HELLO,
+                        0,
+                        new Message.Hello(MIGRATION, 1 << 20, "pci:15b3:101e:15b3:0058", "mlx5_vfio_pci", 7)),
+                arguments(FrameKind.ACCEPT, 0, new Message.Accept(1_234_567)),
+                arguments(FrameKind.REFUSE, 0, new Message.Failure("other device: Gerät")),
+                arguments(FrameKind.ATTACH, 1, new Message.Attach(MIGRATION)),
+                arguments(FrameKind.PING, 1, new Message.Empty()),
+                arguments(FrameKind.END, 1, new Message.End(3, 3_000_000_000L)),
+                arguments(FrameKind.LOADED, 0, new Message.Timed(42)),
+                arguments(FrameKind.COMMIT, 0, new Message.Empty()),
+                arguments(FrameKind.RUNNING, 0, new Message.Timed(-1)),
+                arguments(FrameKind.ABORT, 0, new Message.Failure("")));
+    }
+
+    @ParameterizedTest
+    @MethodSource("messages")
+    void shouldWriteTheGoldenBytes(FrameKind kind, int stream, Message message) throws IOException {
+        assertThat(frames.encode(new FrameEncoder(stream), kind, message)).isEqualTo(golden(kind));
+    }
+
+    @ParameterizedTest
+    @MethodSource("messages")
+    void shouldReadTheGoldenBytes(FrameKind kind, int stream, Message message) throws IOException {
+        FrameDecoder decoder = new FrameDecoder(stream);
+
+        assertThat(frames.decode(decoder, golden(kind))).isEqualTo(kind);
+        assertThat(read(kind, frames.payload(decoder))).isEqualTo(message);
+    }
+
+    @Test
+    void shouldWriteAndReadTheGoldenDataFrame() throws IOException {
+        assertThat(frames.encodeData(new FrameEncoder(1), DATA)).isEqualTo(golden(FrameKind.DATA));
+
+        FrameDecoder decoder = new FrameDecoder(1);
+        assertThat(frames.decode(decoder, golden(FrameKind.DATA))).isEqualTo(FrameKind.DATA);
+        byte[] payload = new byte[DATA.length];
+        frames.payload(decoder).get(payload);
+        assertThat(payload).isEqualTo(DATA);
+    }
+
+    @Test
+    void shouldHaveAGoldenFileForEveryKind() throws IOException {
+        for (FrameKind kind : FrameKind.values()) {
+            assertThat(golden(kind)).startsWith('V', 'F', '4', 'J').hasSizeGreaterThanOrEqualTo(Frame.HEADER_BYTES);
+        }
+        assertThat(Arrays.stream(FrameKind.values()).map(FrameKind::code))
+                .containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
+    }
+
+    static Message read(FrameKind kind, ByteBuffer payload) throws StreamException {
+        return switch (kind) {
+            case HELLO -> Message.Hello.readFrom(payload);
+            case ACCEPT -> Message.Accept.readFrom(payload);
+            case REFUSE, ABORT -> Message.Failure.readFrom(kind, payload);
+            case ATTACH -> Message.Attach.readFrom(payload);
+            case END -> Message.End.readFrom(payload);
+            case LOADED, RUNNING -> Message.Timed.readFrom(kind, payload);
+            case PING, COMMIT, DATA -> new Message.Empty();
+        };
+    }
+
+    private static byte[] golden(FrameKind kind) throws IOException {
+        String name = kind.name().toLowerCase(Locale.ROOT) + ".bin";
+        try (@Nullable InputStream file = GoldenStreamTest.class.getResourceAsStream(name)) {
+            assertThat(file).as(name).isNotNull();
+            return file == null ? new byte[0] : file.readAllBytes();
+        }
+    }
+}
