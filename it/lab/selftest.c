@@ -544,6 +544,34 @@ static void test_faults(void)
 	mdev_remove(&b);
 }
 
+static void *go_to_stop(void *device)
+{
+	return (void *)(intptr_t)set_state(device, VFIO_DEVICE_STATE_STOP, NULL);
+}
+
+/* A RESET during a slow arc does not wait, and is done when the walk ends. */
+static void test_deferred_reset(void)
+{
+	struct mdev mdev = mdev_create("vfio4j_testdev-full");
+	struct device device = open_cdev(&mdev);
+	pthread_t thread;
+	void *result;
+
+	set(&mdev, "delay_arc", "RUNNING RUNNING_P2P 200");
+	pthread_create(&thread, NULL, go_to_stop, &device);
+	usleep(50000);
+	double start = now();
+	CHECK(ioctl(device.fd, VFIO_DEVICE_RESET) == 0);
+	CHECK(now() - start < 0.1);
+	pthread_join(thread, &result);
+	CHECK(result == NULL);
+	CHECK(get_state(&device) == VFIO_DEVICE_STATE_RUNNING);
+	const char *log = get(&mdev, "log");
+	CHECK(strstr(log, "reset\n") > strstr(log, "arc RUNNING_P2P STOP\n"), "%s ", log);
+	close_device(&device);
+	mdev_remove(&mdev);
+}
+
 /* The device and its file may go in any order. */
 static void test_lifetime(void)
 {
@@ -627,6 +655,30 @@ static void test_dma(bool group)
 	mdev_remove(&mdev);
 }
 
+/* ---- iommufd's mock IOMMU, which is there for tests of IOMMU dirty tracking ---- */
+
+static void test_mock(void)
+{
+	/* drivers/iommu/iommufd/iommufd_test.h, which is no user API */
+	struct {
+		unsigned int size, op, id, reserved, device, hwpt, idev, rest[11];
+	} mock = { .size = sizeof(mock), .op = 2 };
+	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };
+	struct iommu_hwpt_alloc hwpt = { .size = sizeof(hwpt), .flags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING };
+	struct iommu_hwpt_set_dirty_tracking tracking = { .size = sizeof(tracking), .flags = IOMMU_HWPT_DIRTY_TRACKING_ENABLE };
+	int iommu = open("/dev/iommu", O_RDWR);
+
+	CHECK(ioctl(iommu, IOMMU_IOAS_ALLOC, &ioas) == 0);
+	mock.id = ioas.out_ioas_id;
+	CHECK(ioctl(iommu, _IO(IOMMUFD_TYPE, 0xa0), &mock) == 0);
+	hwpt.dev_id = mock.idev;
+	hwpt.pt_id = ioas.out_ioas_id;
+	CHECK(ioctl(iommu, IOMMU_HWPT_ALLOC, &hwpt) == 0);
+	tracking.hwpt_id = hwpt.out_hwpt_id;
+	CHECK(ioctl(iommu, IOMMU_HWPT_SET_DIRTY_TRACKING, &tracking) == 0);
+	close(iommu);
+}
+
 /* ---- speed ---- */
 
 static int tcp_receiver, tcp_target;
@@ -701,9 +753,11 @@ int main(int argc, char **argv)
 		test_migration(false, "enomsg");
 		test_migration(true, "zero");
 		test_faults();
+		test_deferred_reset();
 		test_lifetime();
 		test_dma(false);
 		test_dma(true);
+		test_mock();
 	}
 	printf("%d checks, %d failed\n", checks, failures);
 	return failures ? 1 : 0;
