@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.cli;
+
+import io.vfio4j.migration.IncomingMigration;
+import io.vfio4j.migration.MigrationParameters;
+import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.observe.LoadReport;
+import io.vfio4j.observe.Phase;
+import io.vfio4j.transport.TransportAddress;
+import java.io.IOException;
+import java.time.Duration;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** The destination's side alone: receive and load. */
+abstract class IncomingCommand extends ReportingCommand {
+    @Parameters(
+            index = "0",
+            paramLabel = "DEVICE",
+            converter = Converters.OfDevice.class,
+            description = "The destination device; what state it holds is lost.")
+    @SuppressWarnings("NullAway.Init") // picocli fills it
+    DeviceName deviceName;
+
+    @Mixin
+    CommonOptions common = new CommonOptions();
+
+    IncomingCommand(Environment environment) {
+        super(environment);
+    }
+
+    abstract TransportAddress from();
+
+    MigrationParameters.Builder parameters() {
+        return OutgoingOptions.fillReceiving(common.fill(MigrationParameters.builder()), common.memory);
+    }
+
+    @Override
+    void run(Result result, ProgressPrinter progress) throws IOException {
+        MigrationParameters parameters = parameters().build();
+        result.field("device", deviceName.toString());
+        result.field("from", from().toString());
+        try (Devices devices = environment.devices().get();
+                Devices.Opened device = devices.open(deviceName)) {
+            IncomingMigration migration = new IncomingMigration(
+                    devices.libc(), device.vfio(), VirtualMachine.NONE, parameters, progress);
+            environment
+                    .cancellation()
+                    .begin(
+                            migration::cancel,
+                            () -> progress.phase() == Phase.HANDOVER,
+                            parameters.peerLimit().multipliedBy(2));
+            try {
+                LoadReport report = migration.run(from());
+                String digest = device.digest();
+                result.report(report);
+                result.loadTable(report);
+                result.field("digest", digest);
+                if (digest != null) {
+                    result.line("");
+                    result.line("digest       " + digest);
+                }
+            } finally {
+                String state = device.state();
+                result.field("destinationState", state);
+                result.detail("the destination device is in state " + state);
+            }
+        }
+    }
+
+    /** From another process. */
+    @Command(
+            name = "receive",
+            description = "Waits for a peer that sends, and loads its device's state into a device here.",
+            footer = {
+                "",
+                "'listening on PEER' is printed on standard error as soon as a source can connect; with port 0",
+                "the kernel chooses the port. Whoever connects and does not speak vfio4j is turned away.",
+                "",
+                "Examples:",
+                "  vfio4j receive emulated:size=1GiB tcp:0.0.0.0:4444",
+                "  vfio4j receive 0000:3b:00.1 tcp:[::]:4444 --accept-timeout 1h",
+                "  vfio4j receive /dev/vfio/devices/vfio1 unix:/run/vfio4j.sock --json"
+            })
+    static final class Receive extends IncomingCommand {
+        @Parameters(
+                index = "1",
+                paramLabel = "PEER",
+                converter = Converters.OfPeer.class,
+                description = "Where to listen: tcp:HOST:PORT or unix:PATH. A peer is not authenticated: listen only "
+                        + "where you trust who can connect.")
+        @SuppressWarnings("NullAway.Init") // picocli fills it
+        TransportAddress.Peer peer;
+
+        @Option(
+                names = "--accept-timeout",
+                paramLabel = "DURATION",
+                defaultValue = "10m",
+                converter = Converters.OfDuration.class,
+                description = "How long to wait for the source (default: ${DEFAULT-VALUE}).")
+        Duration acceptTimeout = Duration.ZERO;
+
+        Receive(Environment environment) {
+            super(environment);
+        }
+
+        @Override
+        TransportAddress from() {
+            return peer;
+        }
+
+        @Override
+        MigrationParameters.Builder parameters() {
+            return super.parameters().acceptLimit(acceptTimeout);
+        }
+    }
+
+    /** From a file. */
+    @Command(
+            name = "load",
+            description = "Loads a device's state from a file, and runs the device.",
+            footer = {
+                "",
+                "Examples:",
+                "  vfio4j load emulated:size=256MiB file:state.vfio4j",
+                "  vfio4j load 0000:3b:00.1 file:/var/tmp/nic.vfio4j"
+            })
+    static final class Load extends IncomingCommand {
+        @Parameters(
+                index = "1",
+                paramLabel = "FILE",
+                converter = Converters.OfFile.class,
+                description = "The file to read: file:PATH.")
+        @SuppressWarnings("NullAway.Init") // picocli fills it
+        TransportAddress.File file;
+
+        Load(Environment environment) {
+            super(environment);
+        }
+
+        @Override
+        TransportAddress from() {
+            return file;
+        }
+    }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.cli;
+
+import io.vfio4j.buffer.BufferPool;
+import io.vfio4j.migration.MigrationParameters;
+import io.vfio4j.migration.MigrationParameters.NotConverging;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** What the source of a migration can be told. */
+final class OutgoingOptions {
+    private static final int CHUNK_UNIT = 4096;
+    private static final int MIN_CHUNKS = 2;
+
+    @Option(
+            names = "--downtime-limit",
+            paramLabel = "DURATION",
+            defaultValue = "300ms",
+            converter = Converters.OfDuration.class,
+            description = "How long the device may be stopped; pre-copy goes on until the prediction fits "
+                    + "(default: ${DEFAULT-VALUE}).")
+    Duration downtimeLimit = Duration.ZERO;
+
+    @Option(
+            names = "--max-rounds",
+            paramLabel = "N",
+            defaultValue = "0",
+            converter = Converters.OfRounds.class,
+            description = "Rounds of pre-copy after which not to wait for that any longer (default: 0, no limit).")
+    int maxRounds;
+
+    @Option(
+            names = "--max-time",
+            paramLabel = "DURATION",
+            defaultValue = "30m",
+            converter = Converters.OfDuration.class,
+            description = "Time of pre-copy after which not to wait for that any longer (default: ${DEFAULT-VALUE}).")
+    Duration maxTime = Duration.ZERO;
+
+    @Option(
+            names = "--on-no-convergence",
+            paramLabel = "switch-over|give-up",
+            converter = Converters.OfNotConverging.class,
+            defaultValue = "give-up",
+            description = "What to do then (default: ${DEFAULT-VALUE}).")
+    NotConverging onNoConvergence = NotConverging.GIVE_UP;
+
+    @Option(
+            names = "--max-bandwidth",
+            paramLabel = "RATE",
+            converter = Converters.OfRate.class,
+            description = "How fast pre-copy may be, such as 1GiB/s (default: no limit). Off in the downtime.")
+    @Nullable
+    Long maxBandwidth;
+
+    @Option(
+            names = "--chunk-size",
+            paramLabel = "SIZE",
+            defaultValue = "1MiB",
+            converter = Converters.OfSize.class,
+            description = "How much is read and sent at once (default: ${DEFAULT-VALUE}).")
+    long chunkSize;
+
+    MigrationParameters.Builder fill(MigrationParameters.Builder builder, long memory) {
+        if (chunkSize < CHUNK_UNIT || chunkSize > BufferPool.MAX_CAPACITY || chunkSize % CHUNK_UNIT != 0) {
+            throw new BadValue("--chunk-size", chunkSize + " bytes", "a multiple of 4KiB, from 4KiB to 64MiB");
+        }
+        long chunks = memory / chunkSize;
+        if (chunks < MIN_CHUNKS || chunks > BufferPool.MAX_BUFFERS) {
+            throw new BadValue(
+                    "--memory",
+                    memory + " bytes",
+                    "2 to 64 times --chunk-size: from " + MIN_CHUNKS * chunkSize + " to "
+                            + BufferPool.MAX_BUFFERS * chunkSize + " bytes");
+        }
+        Long rate = maxBandwidth;
+        return builder.chunkBytes((int) chunkSize)
+                .chunks((int) chunks)
+                .downtimeLimit(downtimeLimit)
+                .maxRounds(maxRounds)
+                .maxPreCopy(maxTime)
+                .whenNotConverging(onNoConvergence)
+                .maxBytesPerSecond(rate == null ? 0 : rate);
+    }
+
+    /** The parameters of a side that only receives: its memory takes whatever chunks the source sends. */
+    static MigrationParameters.Builder fillReceiving(MigrationParameters.Builder builder, long memory) {
+        long chunks = MigrationParameters.DEFAULT.chunks();
+        long unit = chunks * CHUNK_UNIT;
+        if (memory < unit || memory > chunks * BufferPool.MAX_CAPACITY || memory % unit != 0) {
+            throw new BadValue("--memory", memory + " bytes", "a multiple of 32KiB, from 32KiB to 512MiB");
+        }
+        return builder.chunks((int) chunks).chunkBytes((int) (memory / chunks));
+    }
+
+    /** Says that a value is well-formed and out of range. */
+    static final class BadValue extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        BadValue(String option, String value, String allowed) {
+            super("Invalid value for option '" + option + "': " + value + "; use " + allowed);
+        }
+    }
+}

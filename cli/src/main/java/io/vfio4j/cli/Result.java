@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.cli;
+
+import io.vfio4j.migration.MigrationParameters;
+import io.vfio4j.observe.Downtime;
+import io.vfio4j.observe.LoadReport;
+import io.vfio4j.observe.MigrationReport;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** What a command found out: the fields of its JSON object, and the lines of its table. */
+final class Result {
+    private final Map<String, @Nullable Object> fields = new LinkedHashMap<>();
+    private final List<String> table = new ArrayList<>();
+    private final List<String> details = new ArrayList<>();
+    private ExitCode exit = ExitCode.OK;
+
+    Result(String command) {
+        fields.put("command", command);
+        // These two come first and are known last.
+        fields.put("outcome", null);
+        fields.put("exitCode", null);
+    }
+
+    void field(String name, @Nullable Object value) {
+        fields.put(name, value);
+    }
+
+    void line(String line) {
+        table.add(line);
+    }
+
+    /** A line that is shown only when the command fails, below its error. */
+    void detail(String line) {
+        details.add(line);
+    }
+
+    void exit(ExitCode code) {
+        exit = code;
+    }
+
+    ExitCode exit() {
+        return exit;
+    }
+
+    List<String> table() {
+        return table;
+    }
+
+    List<String> details() {
+        return details;
+    }
+
+    String json(@Nullable Failure failure) {
+        fields.put(
+                "outcome",
+                switch (exit) {
+                    case OK -> "completed";
+                    case CANCELLED -> "cancelled";
+                    case IN_DOUBT -> "inDoubt";
+                    case DIFFERENT -> "different";
+                    default -> "failed";
+                });
+        fields.put("exitCode", exit.code());
+        if (failure != null) {
+            Map<String, Object> error = new LinkedHashMap<>();
+            error.put("reason", failure.reason());
+            error.put("message", failure.message());
+            error.put("details", failure.details());
+            fields.put("error", error);
+        }
+        return Json.write(fields);
+    }
+
+    /** Takes in what an outgoing migration did. */
+    void report(MigrationReport report, MigrationParameters parameters) {
+        Downtime downtime = report.downtime();
+        fields.put("preCopyBytes", report.preCopyBytes());
+        fields.put("stopCopyBytes", report.stopCopyBytes());
+        fields.put("totalBytes", report.totalBytes());
+        fields.put("rounds", report.rounds());
+        fields.put("preCopyNanos", report.preCopyNanos());
+        fields.put("totalNanos", report.totalNanos());
+        fields.put("linkBytesPerSecond", report.preCopyBytesPerSecond());
+        fields.put("downtimeLimitNanos", parameters.downtimeLimit().toNanos());
+        fields.put(
+                "predictedDowntimeNanos",
+                report.predictedDowntimeNanos() < 0 ? null : report.predictedDowntimeNanos());
+        fields.put("downtimeNanos", downtime.total());
+        Map<String, Object> parts = new LinkedHashMap<>();
+        parts.put("stopVmNanos", downtime.stopVm());
+        parts.put("quiesceNanos", downtime.quiesce());
+        parts.put("stopCopyNanos", downtime.stopCopy());
+        parts.put("drainNanos", downtime.drain());
+        parts.put("loadNanos", downtime.load());
+        parts.put("resumeNanos", downtime.resume());
+        fields.put("downtime", parts);
+
+        String rounds = report.rounds() == 1 ? "in 1 round" : "in " + report.rounds() + " rounds";
+        table.add(String.format(Locale.ROOT, "%-12s %12s %12s %14s", "", "bytes", "time", "rate"));
+        if (report.rounds() > 0) {
+            table.add(row("pre-copy", report.preCopyBytes(), report.preCopyNanos()) + "   " + rounds);
+        }
+        table.add(row("stop-copy", report.stopCopyBytes(), downtime.drain()));
+        table.add(row("total", report.totalBytes(), report.totalNanos()));
+        table.add("");
+        downtimeTable(report, parameters);
+    }
+
+    private void downtimeTable(MigrationReport report, MigrationParameters parameters) {
+        Downtime downtime = report.downtime();
+        Map<String, Long> micros = new LinkedHashMap<>();
+        micros.put("stop VM", Format.micros(downtime.stopVm()));
+        micros.put("quiesce", Format.micros(downtime.quiesce()));
+        micros.put("stop-copy", Format.micros(downtime.stopCopy()));
+        micros.put("drain", Format.micros(downtime.drain()));
+        micros.put("load", Format.micros(downtime.load()));
+        micros.put("resume", Format.micros(downtime.resume()));
+        // The sum of the rounded parts, so that who adds them up finds them right.
+        long total = micros.values().stream().mapToLong(Long::longValue).sum();
+        String predicted = report.predictedDowntimeNanos() < 0
+                ? "not predicted"
+                : "predicted " + Format.roughTime(report.predictedDowntimeNanos());
+        table.add(duration("downtime", total) + "   " + predicted + ", limit "
+                + Format.roughTime(parameters.downtimeLimit().toNanos()));
+        micros.forEach((part, time) -> table.add(duration("  " + part, time)));
+    }
+
+    /** Takes in what an incoming migration did. */
+    void report(LoadReport report) {
+        fields.put("loadedBytes", report.bytes());
+        fields.put("receiveNanos", report.receiveNanos());
+        fields.put("loadNanos", report.loadNanos());
+        fields.put("resumeNanos", report.resumeNanos());
+    }
+
+    /** The table of a command that has only the destination to tell of. */
+    void loadTable(LoadReport report) {
+        table.add(String.format(Locale.ROOT, "%-12s %12s %12s %14s", "", "bytes", "time", "rate"));
+        table.add(row("received", report.bytes(), report.receiveNanos()));
+        table.add("");
+        table.add(duration("load", Format.micros(report.loadNanos())));
+        table.add(duration("resume", Format.micros(report.resumeNanos())));
+    }
+
+    private static String row(String name, long bytes, long nanos) {
+        return String.format(
+                Locale.ROOT,
+                "%-12s %12s %12s %14s",
+                name,
+                Format.bytes(bytes),
+                Format.time(nanos),
+                Format.rate(bytes, nanos));
+    }
+
+    private static String duration(String name, long micros) {
+        return String.format(Locale.ROOT, "%-12s %12s %12s", name, "", Format.millisOfMicros(micros));
+    }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+import org.jspecify.annotations.NullMarked;
+
+/** The command {@code vfio4j}: migrates VFIO devices from a shell. */
+@NullMarked
+module io.vfio4j.cli {
+    requires static org.jspecify;
+    requires info.picocli;
+    requires io.vfio4j.core;
+    requires io.vfio4j.emulator;
+
+    // picocli fills the commands' fields.
+    opens io.vfio4j.cli to
+            info.picocli;
+}
