@@ -126,8 +126,8 @@ final class Cli {
                 throw new UncheckedIOException(e);
             }
             return new String[] {
-                "vfio4j " + properties.getProperty("version", "unknown") + " (stream format " + Frame.VERSION + ", Java "
-                        + Runtime.version() + ")"
+                "vfio4j " + properties.getProperty("version", "unknown") + " (stream format " + Frame.VERSION
+                        + ", Java " + Runtime.version() + ")"
             };
         }
     }

@@ -37,13 +37,12 @@ final class Converters {
         Matcher matcher = DURATION.matcher(text);
         if (matcher.matches()) {
             long number = Long.parseLong(matcher.group(1));
-            Duration duration =
-                    switch (matcher.group(2)) {
-                        case "ms" -> Duration.ofMillis(number);
-                        case "s" -> Duration.ofSeconds(number);
-                        case "m" -> Duration.ofMinutes(number);
-                        default -> Duration.ofHours(number);
-                    };
+            Duration duration = switch (matcher.group(2)) {
+                case "ms" -> Duration.ofMillis(number);
+                case "s" -> Duration.ofSeconds(number);
+                case "m" -> Duration.ofMinutes(number);
+                default -> Duration.ofHours(number);
+            };
             if (!duration.isZero() && duration.compareTo(MAX_DURATION) <= 0) {
                 return duration;
             }

@@ -53,7 +53,8 @@ final class Devices implements AutoCloseable {
 
     Opened open(DeviceName name) throws IOException {
         return switch (name) {
-            case DeviceName.Real real -> new Opened(name.toString(), host.open(real.address()), null, List.of(), kernel);
+            case DeviceName.Real real ->
+                new Opened(name.toString(), host.open(real.address()), null, List.of(), kernel);
             case DeviceName.Emulated emulated -> open(emulated.spec());
         };
     }
@@ -75,8 +76,8 @@ final class Devices implements AutoCloseable {
             VfioDeviceBindIommufd.ARGSZ.set(bind, VfioDeviceBindIommufd.SIZE_WITHOUT_TOKEN);
             VfioDeviceBindIommufd.IOMMUFD.set(bind, iommufd);
             checked(fd.bindIommufd(bind));
-            DeviceIdentity identity = new DeviceIdentity(
-                    EmulatedDeviceSpec.PREFIX + "size=" + ByteSize.format(spec.size()), EMULATOR);
+            DeviceIdentity identity =
+                    new DeviceIdentity(EmulatedDeviceSpec.PREFIX + "size=" + ByteSize.format(spec.size()), EMULATOR);
             VfioDevice adopted = VfioDevice.adopt(kernel, fd.fd(), spec.toString(), identity);
             opened = true;
             return new Opened(spec.toString(), adopted, device, fds, kernel);

@@ -16,8 +16,9 @@ import picocli.CommandLine.Parameters;
 /** Lists devices, or looks at some more closely. */
 @Command(
         name = "devices",
-        description = "Lists the devices that are bound to a VFIO driver; opens those that are named and shows what they "
-                + "can do.",
+        description =
+                "Lists the devices that are bound to a VFIO driver; opens those that are named and shows what they "
+                        + "can do.",
         footer = {
             "",
             "Examples:",
@@ -59,7 +60,8 @@ final class DevicesCommand extends ReportingCommand {
             throws IOException {
         List<ListedDevice> listed = devices.list();
         if (listed.isEmpty()) {
-            progress.say("no device of this host is bound to a VFIO driver; emulated:size=SIZE,dirty=RATE works anywhere");
+            progress.say(
+                    "no device of this host is bound to a VFIO driver; emulated:size=SIZE,dirty=RATE works anywhere");
         }
         for (ListedDevice device : listed) {
             List<String> ways = device.ways().stream().map(Object::toString).toList();

@@ -44,9 +44,10 @@ record Failure(ExitCode exit, String reason, String message, List<String> detail
 
     private static ExitCode exitOf(Throwable thrown) {
         return switch (thrown) {
-            case MigrationException m when unexpected(m) instanceof OutOfMemoryError -> ExitCode.CANNOT_RUN;
-            case MigrationException m when unexpected(m) != null -> ExitCode.INTERNAL;
-            case MigrationException m -> ExitCode.of(m.reason());
+            case MigrationException m -> {
+                Throwable bug = unexpected(m);
+                yield bug == null ? ExitCode.of(m.reason()) : exitOf(bug);
+            }
             case CancelledException c -> ExitCode.CANCELLED;
             case VfioException v -> ExitCode.DEVICE;
             case TransportException t -> ExitCode.TRANSPORT;

@@ -44,8 +44,8 @@ abstract class IncomingCommand extends ReportingCommand {
         result.field("from", from().toString());
         try (Devices devices = environment.devices().get();
                 Devices.Opened device = devices.open(deviceName)) {
-            IncomingMigration migration = new IncomingMigration(
-                    devices.libc(), device.vfio(), VirtualMachine.NONE, parameters, progress);
+            IncomingMigration migration =
+                    new IncomingMigration(devices.libc(), device.vfio(), VirtualMachine.NONE, parameters, progress);
             environment
                     .cancellation()
                     .begin(

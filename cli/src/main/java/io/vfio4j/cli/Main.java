@@ -23,13 +23,14 @@ public final class Main {
                 writer(System.err),
                 Terminal.ofStandardError());
         Cancellation cancellation = new Cancellation();
-        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("vfio4j-cancel").unstarted(() -> {
-            int code = cancellation.cancelAndWait(console.err());
-            if (code != ExitCode.CANCELLED.code()) {
-                // The JVM would end with the signal's code, although the command has ended by itself.
-                Runtime.getRuntime().halt(code);
-            }
-        }));
+        Runtime.getRuntime()
+                .addShutdownHook(Thread.ofPlatform().name("vfio4j-cancel").unstarted(() -> {
+                    int code = cancellation.cancelAndWait(console.err());
+                    if (code != ExitCode.CANCELLED.code()) {
+                        // The JVM would end with the signal's code, although the command has ended by itself.
+                        Runtime.getRuntime().halt(code);
+                    }
+                }));
         int code = new Cli(new Environment(console, Devices::system, cancellation)).run(arguments);
         console.out().flush();
         console.err().flush();

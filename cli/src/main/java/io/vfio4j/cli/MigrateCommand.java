@@ -99,8 +99,7 @@ final class MigrateCommand extends ReportingCommand {
 
     @Override
     void run(Result result, ProgressPrinter progress) throws IOException {
-        MigrationParameters parameters = outgoing.fill(
-                        common.fill(MigrationParameters.builder()), common.memory)
+        MigrationParameters parameters = outgoing.fill(common.fill(MigrationParameters.builder()), common.memory)
                 .acceptLimit(LISTEN_LIMIT)
                 .build();
         DeviceName to = destination();
@@ -126,7 +125,8 @@ final class MigrateCommand extends ReportingCommand {
             return named;
         }
         return switch (sourceName) {
-            case DeviceName.Emulated emulated -> new DeviceName.Emulated(emulated.spec().withDirtyRate(0));
+            case DeviceName.Emulated emulated ->
+                new DeviceName.Emulated(emulated.spec().withDirtyRate(0));
             case DeviceName.Real real ->
                 throw new OutgoingOptions.BadValue(
                         "DESTINATION", "none", "a second device, as " + real + " is not emulated");
@@ -239,7 +239,8 @@ final class MigrateCommand extends ReportingCommand {
     }
 
     /** Where both sides meet. */
-    private record Meeting(TransportAddress.Peer address, @Nullable Path folder) implements AutoCloseable {
+    private record Meeting(
+            TransportAddress.Peer address, @Nullable Path folder) implements AutoCloseable {
         static Meeting of(Loopback over) throws IOException {
             if (over == Loopback.TCP) {
                 return new Meeting(new TransportAddress.Tcp("127.0.0.1", 0), null);
@@ -263,8 +264,7 @@ final class MigrateCommand extends ReportingCommand {
         private final CompletableFuture<TransportAddress> listening = new CompletableFuture<>();
         private final CompletableFuture<LoadReport> end = new CompletableFuture<>();
 
-        Destination(
-                Devices devices, Devices.Opened device, MigrationParameters parameters, ProgressPrinter progress) {
+        Destination(Devices devices, Devices.Opened device, MigrationParameters parameters, ProgressPrinter progress) {
             migration = new IncomingMigration(
                     devices.libc(), device.vfio(), VirtualMachine.NONE, parameters, new MigrationListener() {
                         @Override

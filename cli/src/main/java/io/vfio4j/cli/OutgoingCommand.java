@@ -54,8 +54,7 @@ abstract class OutgoingCommand extends ReportingCommand {
 
     @Override
     void run(Result result, ProgressPrinter progress) throws IOException {
-        MigrationParameters parameters = outgoing.fill(
-                        common.fill(MigrationParameters.builder()), common.memory)
+        MigrationParameters parameters = outgoing.fill(common.fill(MigrationParameters.builder()), common.memory)
                 .build();
         result.field("device", deviceName.toString());
         result.field("to", to().toString());

@@ -10,7 +10,9 @@ final class OutputOptions {
             description = "Print one JSON object on standard output; everything else goes to standard error.")
     boolean json;
 
-    @Option(names = {"-q", "--quiet"}, description = "No progress and no table.")
+    @Option(
+            names = {"-q", "--quiet"},
+            description = "No progress and no table.")
     boolean quiet;
 
     @Option(
@@ -25,7 +27,6 @@ final class OutputOptions {
     boolean debug;
 
     ProgressPrinter printer(Console console) {
-        return new ProgressPrinter(
-                console.err(), quiet ? ProgressPrinter.Mode.NONE : progress, console.terminal());
+        return new ProgressPrinter(console.err(), quiet ? ProgressPrinter.Mode.NONE : progress, console.terminal());
     }
 }

@@ -88,8 +88,7 @@ final class Result {
         fields.put("linkBytesPerSecond", report.preCopyBytesPerSecond());
         fields.put("downtimeLimitNanos", parameters.downtimeLimit().toNanos());
         fields.put(
-                "predictedDowntimeNanos",
-                report.predictedDowntimeNanos() < 0 ? null : report.predictedDowntimeNanos());
+                "predictedDowntimeNanos", report.predictedDowntimeNanos() < 0 ? null : report.predictedDowntimeNanos());
         fields.put("downtimeNanos", downtime.total());
         Map<String, Object> parts = new LinkedHashMap<>();
         parts.put("stopVmNanos", downtime.stopVm());
