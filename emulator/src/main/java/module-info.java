@@ -5,7 +5,7 @@ import org.jspecify.annotations.NullMarked;
 @NullMarked
 module io.vfio4j.emulator {
     requires static transitive org.jspecify;
-    requires transitive io.vfio4j.ffm;
+    requires transitive io.vfio4j.core;
 
     exports io.vfio4j.emulator;
 }

@@ -32,9 +32,12 @@ import org.jspecify.annotations.Nullable;
 /** Opens devices by cdev and iommufd, or by group and container, and says clearly why it could not. */
 final class DeviceOpener {
     private final VfioHost host;
+    private final @Nullable DeviceIdentity known;
 
-    DeviceOpener(VfioHost host) {
+    /** Makes an opener that looks in sysfs for what a device is, unless it is known. */
+    DeviceOpener(VfioHost host, @Nullable DeviceIdentity known) {
         this.host = host;
+        this.known = known;
     }
 
     VfioDevice open(DeviceAddress address) throws VfioException {
@@ -170,7 +173,10 @@ final class DeviceOpener {
         return null;
     }
 
-    private static DeviceIdentity identity(@Nullable Path sysfs) {
+    private DeviceIdentity identity(@Nullable Path sysfs) {
+        if (known != null) {
+            return known;
+        }
         return sysfs == null ? DeviceIdentity.UNKNOWN : DeviceIdentity.ofSysfs(sysfs);
     }
 

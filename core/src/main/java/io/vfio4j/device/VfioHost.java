@@ -41,7 +41,19 @@ public record VfioHost(LibC libc, Path sysfs, Path dev) {
      *     this process may not open it, its group is not viable, or its driver cannot migrate it
      */
     public VfioDevice open(DeviceAddress address) throws VfioException {
-        return new DeviceOpener(this).open(address);
+        return new DeviceOpener(this, null).open(address);
+    }
+
+    /**
+     * Opens a device of which the caller knows what it is; the caller closes it.
+     *
+     * @param address which one
+     * @param identity what it is, taken as said instead of looked up in sysfs
+     * @return as {@link #open(DeviceAddress)}
+     * @throws VfioException as {@link #open(DeviceAddress)}
+     */
+    public VfioDevice open(DeviceAddress address, DeviceIdentity identity) throws VfioException {
+        return new DeviceOpener(this, identity).open(address);
     }
 
     /**
@@ -52,7 +64,7 @@ public record VfioHost(LibC libc, Path sysfs, Path dev) {
      */
     public List<ListedDevice> devices() throws IOException {
         List<ListedDevice> found = new ArrayList<>();
-        DeviceOpener opener = new DeviceOpener(this);
+        DeviceOpener opener = new DeviceOpener(this, null);
         for (String bus : BUSES) {
             Path devices = sysfs.resolve("bus").resolve(bus).resolve("devices");
             if (!Files.isDirectory(devices)) {

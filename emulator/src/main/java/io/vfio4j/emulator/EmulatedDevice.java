@@ -9,12 +9,18 @@ import static io.vfio4j.ffm.vfio.Vfio.VFIO_DEVICE_STATE_RUNNING;
 import static io.vfio4j.ffm.vfio.Vfio.VFIO_DEVICE_STATE_STOP;
 import static io.vfio4j.ffm.vfio.Vfio.VFIO_DEVICE_STATE_STOP_COPY;
 
+import io.vfio4j.device.DeviceAddress;
+import io.vfio4j.device.DeviceIdentity;
+import io.vfio4j.device.VfioDevice;
+import io.vfio4j.device.VfioException;
+import io.vfio4j.device.VfioHost;
 import io.vfio4j.ffm.Errno;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.ffm.vfio.Vfio;
 import io.vfio4j.ffm.vfio.VfioPrecopyInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +49,7 @@ public final class EmulatedDevice {
 
     static final MemorySegment CONFIG_SPACE = configSpace();
 
+    private static final String DRIVER = "vfio4j-emulator";
     private static final double NANOS_PER_SECOND = 1e9;
 
     private final EmulatedKernel kernel;
@@ -112,6 +119,19 @@ public final class EmulatedDevice {
      */
     public String groupPath() {
         return EmulatedKernel.GROUPS + number;
+    }
+
+    /**
+     * Opens the device by its cdev; the caller closes it.
+     *
+     * @return the device; what it is says its size, for states of different sizes do not fit
+     * @throws VfioException when it is open already, or a fault was asked for
+     */
+    public VfioDevice open() throws VfioException {
+        VfioHost host = new VfioHost(kernel, Path.of("/sys"), Path.of("/dev"));
+        return host.open(
+                DeviceAddress.parse(cdevPath()),
+                new DeviceIdentity(EmulatedDeviceSpec.PREFIX + "size=" + ByteSize.format(spec.size()), DRIVER));
     }
 
     /**

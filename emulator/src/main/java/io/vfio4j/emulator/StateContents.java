@@ -16,7 +16,7 @@ import java.lang.foreign.MemorySegment;
  */
 final class StateContents implements AutoCloseable {
     private static final long PAGE = 4096;
-    private static final long FILL_BYTES = 1L << 20;
+    private static final long FILL_BYTES = 1L << 18;
     private static final long GOLDEN_GAMMA = 0x9e3779b97f4a7c15L;
 
     private final LibC libc;
@@ -40,12 +40,10 @@ final class StateContents implements AutoCloseable {
                 throw new IllegalStateException(
                         "a state of " + ByteSize.format(size) + " cannot be made: " + Errno.describe(result));
             }
+            fill(seed);
             memory = MappedMemory.map(libc, size, LibC.MAP_SHARED, fd, arena);
             // One call instead of a page fault for each page. Older kernels do not know it; then the faults do it.
             libc.madvise(memory.address(), size, LibC.MADV_POPULATE_WRITE);
-            for (long at = 0; at < size; at += FILL_BYTES) {
-                fill(at, Math.min(FILL_BYTES, size - at), seed);
-            }
             made = true;
         } finally {
             if (!made) {
@@ -87,13 +85,28 @@ final class StateContents implements AutoCloseable {
         return z ^ (z >>> 31);
     }
 
-    private void fill(long from, long length, long seed) {
-        MemorySegment part = memory.asSlice(from, length);
-        long counter = seed + from / Long.BYTES * GOLDEN_GAMMA;
-        int end = (int) length;
-        for (int i = 0; i < end; i += Long.BYTES) {
-            counter += GOLDEN_GAMMA;
-            part.set(JAVA_LONG, i, mix(counter));
+    /** Fills the file by writes from a small buffer: a page that is written whole need not be zeroed before. */
+    private void fill(long seed) {
+        MemorySegment buffer = arena.allocate(FILL_BYTES, PAGE);
+        long counter = seed;
+        for (long at = 0; at < size; ) {
+            long length = Math.min(FILL_BYTES, size - at);
+            counter = fill(buffer, (int) length, counter);
+            long put = libc.pwrite(fd, buffer, 0, length, at);
+            if (put != length) {
+                throw new IllegalStateException("a state of " + ByteSize.format(size) + " cannot be filled: "
+                        + (put < 0 ? Errno.describe(put) : "no more memory"));
+            }
+            at += length;
         }
+    }
+
+    private static long fill(MemorySegment buffer, int length, long from) {
+        long counter = from;
+        for (int i = 0; i < length; i += Long.BYTES) {
+            counter += GOLDEN_GAMMA;
+            buffer.set(JAVA_LONG, i, mix(counter));
+        }
+        return counter;
     }
 }
