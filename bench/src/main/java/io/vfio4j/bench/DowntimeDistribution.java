@@ -24,8 +24,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * How long an emulated device is stopped, as single shots: JMH's time is that of the whole migration; the downtime and each
- * of its parts are printed from HdrHistograms at the end.
+ * How long an emulated device is stopped, as single shots: JMH's time is that of the whole migration; the downtime and
+ * each of its parts are printed from HdrHistograms at the end.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
@@ -42,8 +42,7 @@ public class DowntimeDistribution {
     public String device = "";
 
     private final Map<String, Histogram> parts = new LinkedHashMap<>();
-    private final MigrationParameters parameters =
-            MigrationParameters.builder().build();
+    private final MigrationParameters parameters = MigrationParameters.builder().build();
     private MigrationPair pair;
 
     /**
@@ -89,6 +88,7 @@ public class DowntimeDistribution {
     }
 
     private void record(String part, long nanos) {
-        parts.computeIfAbsent(part, name -> new Histogram(HIGHEST_NANOS, 3)).recordValue(Math.min(nanos, HIGHEST_NANOS));
+        parts.computeIfAbsent(part, name -> new Histogram(HIGHEST_NANOS, 3))
+                .recordValue(Math.min(nanos, HIGHEST_NANOS));
     }
 }

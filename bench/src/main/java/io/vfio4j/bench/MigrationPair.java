@@ -34,13 +34,14 @@ public final class MigrationPair implements AutoCloseable {
     private final EmulatedKernel kernel;
     private final VfioDevice source;
     private final VfioDevice destination;
-    private final ExecutorService executor =
-            Executors.newSingleThreadExecutor(Thread.ofPlatform().name("destination").factory());
+    private final ExecutorService executor = Executors.newSingleThreadExecutor(
+            Thread.ofPlatform().name("destination").factory());
 
     /**
      * Makes both devices.
      *
-     * @param spec the source, as {@link EmulatedDeviceSpec#parse} reads it; the destination is alike and does not change
+     * @param spec the source, as {@link EmulatedDeviceSpec#parse} reads it; the destination is alike and does not
+     *     change
      * @throws IOException when a device cannot be opened
      */
     public MigrationPair(String spec) throws IOException {
@@ -59,8 +60,8 @@ public final class MigrationPair implements AutoCloseable {
      */
     public MigrationReport migrate(MigrationParameters parameters) throws IOException {
         CompletableFuture<String> listening = new CompletableFuture<>();
-        IncomingMigration incoming = new IncomingMigration(
-                kernel, destination, VirtualMachine.NONE, parameters, new MigrationListener() {
+        IncomingMigration incoming =
+                new IncomingMigration(kernel, destination, VirtualMachine.NONE, parameters, new MigrationListener() {
                     @Override
                     public void onListening(String address) {
                         listening.complete(address);

@@ -22,8 +22,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * How fast pre-copy moves an emulated device's state over loopback TCP, both ends in this process: the counter {@code
- * preCopyMiB} is MiB per second of the whole migration.
+ * How fast pre-copy moves an emulated device's state over loopback TCP, both ends in this process: the counter
+ * {@code preCopyMiB} is MiB per second of the whole migration.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
