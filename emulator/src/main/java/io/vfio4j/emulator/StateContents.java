@@ -42,8 +42,6 @@ final class StateContents implements AutoCloseable {
             }
             fill(seed);
             memory = MappedMemory.map(libc, size, LibC.MAP_SHARED, fd, arena);
-            // One call instead of a page fault for each page. Older kernels do not know it; then the faults do it.
-            libc.madvise(memory.address(), size, LibC.MADV_POPULATE_WRITE);
             made = true;
         } finally {
             if (!made) {
