@@ -35,9 +35,8 @@ class LauncherTest {
         for (String tool : new String[] {"bash", "dirname", "readlink", "env"}) {
             Files.createSymbolicLink(tools.resolve(tool), Path.of("/usr/bin", tool));
         }
-        // The folders to look in cannot be emptied; a host with a JDK there is not the one that this test needs.
         Run run = run(
-                Map.of("PATH", tools.toString(), "JAVA_HOME", "", "VFIO4J_JDK_FOLDERS", folder.toString()),
+                Map.of("PATH", tools.toString(), "JAVA_HOME", "", "VFIO4J_JDKS", folder.toString()),
                 launcher().toString(),
                 "--version");
 
