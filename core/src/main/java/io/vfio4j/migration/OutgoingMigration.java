@@ -292,7 +292,7 @@ public final class OutgoingMigration {
                 estimate = estimate.afterReading(read);
                 leftInRound -= read;
                 pace.sent(read, after);
-                lastFrame = keepPace(pace, to, sender, after);
+                lastFrame = keepPace(pace, to, sender, after, estimate.pendingBytes());
             }
             progress(Phase.PRE_COPY, estimate.pendingBytes(), after);
             if (drained || leftInRound <= 0) {
@@ -364,13 +364,17 @@ public final class OutgoingMigration {
     }
 
     /** Waits until the rate allows the next chunk; at a low rate that is long enough to be cancelled or missed. */
-    private long keepPace(Pace pace, OutgoingLink to, ChunkSender sender, long lastFrame) throws IOException {
+    private long keepPace(Pace pace, OutgoingLink to, ChunkSender sender, long lastFrame, long remaining)
+            throws IOException {
         long last = lastFrame;
-        long wait = pace.waitNanos(System.nanoTime());
+        long now = System.nanoTime();
+        long wait = pace.waitNanos(now);
         while (wait > 0) {
             requireNotCancelled();
+            progress(Phase.PRE_COPY, remaining, now);
             last = pause(Math.min(wait, PACE_NANOS), to, sender, last);
-            wait = pace.waitNanos(System.nanoTime());
+            now = System.nanoTime();
+            wait = pace.waitNanos(now);
         }
         return last;
     }

@@ -23,7 +23,7 @@ public enum FrameKind {
     COMMIT(9),
     /** Destination: the device runs here. {@link Message.Timed}. */
     RUNNING(10),
-    /** Either side, before COMMIT: it gives the migration up. {@link Message.Failure}. */
+    /** Either side, after COMMIT the destination only: it gives the migration up. {@link Message.Failure}. */
     ABORT(11);
 
     private static final FrameKind[] BY_CODE = new FrameKind[12];

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vfio4j.buffer.BufferPool;
+import io.vfio4j.device.DeviceIdentity;
+import io.vfio4j.device.VfioDevice;
+import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.observe.MigrationListener;
+import io.vfio4j.stream.Frame;
+import io.vfio4j.stream.FrameKind;
+import io.vfio4j.stream.Message;
+import io.vfio4j.testing.LeakCheck;
+import io.vfio4j.testing.ScriptedDevice;
+import io.vfio4j.testing.ScriptedLibC;
+import io.vfio4j.transport.Connection;
+import io.vfio4j.transport.Listener;
+import io.vfio4j.transport.TransportAddress;
+import io.vfio4j.transport.Transports;
+import io.vfio4j.transport.Watchdog;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** One side of a migration against a peer that the test plays frame by frame, and that goes away when it hurts. */
+@ExtendWith(LeakCheck.class)
+class HandoverTest {
+    private static final DeviceIdentity IDENTITY = new DeviceIdentity("mdev:script", "scripted");
+    private static final Duration LIMIT = Duration.ofSeconds(60);
+    private static final Message.Hello HELLO =
+            new Message.Hello(new UUID(3, 4), 4096, IDENTITY.type(), IDENTITY.driver(), ScriptedDevice.ALL);
+
+    @TempDir
+    private Path folder;
+
+    private final ScriptedLibC libc = new ScriptedLibC();
+    private final List<String> vmCalls = Collections.synchronizedList(new ArrayList<>());
+    private final List<String> notices = Collections.synchronizedList(new ArrayList<>());
+    private final BlockingQueue<String> listening = new ArrayBlockingQueue<>(1);
+    private TransportAddress.Peer address;
+    private Watchdog watchdog;
+    private ScriptedDevice script;
+
+    @BeforeEach
+    void start() {
+        address = new TransportAddress.Unix(folder.resolve("socket"));
+        watchdog = new Watchdog();
+        script = new ScriptedDevice(libc);
+        script.preCopyState = new byte[10_000];
+        script.stopCopyState = new byte[5_000];
+    }
+
+    @AfterEach
+    void stop() {
+        script.close();
+        watchdog.close();
+    }
+
+    @Test
+    void shouldBeInDoubtWhenTheDestinationIsLostAfterCommit() throws Exception {
+        OutgoingMigration migration = outgoing(LIMIT);
+        try (Destination destination = new Destination()) {
+            FutureTask<MigrationException> source = running(() -> migration.run(address));
+            FrameChannel control = destination.receiveAll();
+            control.send(FrameKind.LOADED, new Message.Timed(1));
+            control.expect(FrameKind.COMMIT);
+            destination.disconnect();
+
+            assertThat(source.get().reason()).isEqualTo(Reason.IN_DOUBT);
+        }
+        assertThat(script.state()).isEqualTo("STOP_COPY");
+        assertThat(vmCalls).containsExactly("stop");
+        assertThat(migration.cancel()).isFalse();
+
+        migration.resolve(OutgoingMigration.Resolution.KEEP_STOPPED);
+
+        assertThat(script.state()).isEqualTo("STOP");
+        assertThat(vmCalls).containsExactly("stop");
+    }
+
+    @Test
+    void shouldRunOnWhenTheDestinationIsLostBeforeLoaded() throws Exception {
+        try (Destination destination = new Destination()) {
+            FutureTask<MigrationException> source =
+                    running(() -> outgoing(LIMIT).run(address));
+            destination.receiveAll();
+            destination.disconnect();
+
+            assertThat(source.get().reason()).isEqualTo(Reason.TRANSPORT);
+        }
+        assertThat(script.state()).isEqualTo("RUNNING");
+        assertThat(vmCalls).containsExactly("stop", "resume");
+    }
+
+    @Test
+    void shouldRunOnWhenTheDestinationGoesSilent() throws Exception {
+        try (Destination destination = new Destination()) {
+            FutureTask<MigrationException> source =
+                    running(() -> outgoing(Duration.ofMillis(200)).run(address));
+            MigrationException e = source.get();
+
+            assertThat(e.reason()).isEqualTo(Reason.TRANSPORT);
+            assertThat(e).hasMessageContaining("silent for 200 ms");
+            destination.disconnect();
+        }
+        assertThat(script.state()).isEqualTo("RUNNING");
+        assertThat(vmCalls).isEmpty();
+    }
+
+    @Test
+    void shouldSayWhatThePeerSpeaksWhenItIsNoVfio4j() throws Exception {
+        try (Destination destination = new Destination()) {
+            FutureTask<MigrationException> source =
+                    running(() -> outgoing(LIMIT).run(address));
+            Connection connection = destination.listener.accept(LIMIT, LIMIT);
+            connection.write(direct("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"));
+            MigrationException e = source.get();
+            connection.close();
+
+            assertThat(e.reason()).isEqualTo(Reason.PROTOCOL);
+            assertThat(e).hasMessageContaining("this is no stream of vfio4j");
+        }
+    }
+
+    @Test
+    void shouldResetWhenTheSourceIsLostBeforeCommit() throws Exception {
+        script.in("STOP");
+        IncomingMigration migration = incoming();
+        FutureTask<MigrationException> destination = running(() -> migration.run(address));
+        listening.take();
+        try (Source source = new Source()) {
+            source.offer();
+            source.data().sendEnd();
+            source.control.expect(FrameKind.LOADED);
+            assertThat(script.state()).isEqualTo("STOP");
+            source.disconnect();
+
+            assertThat(destination.get().reason()).isEqualTo(Reason.TRANSPORT);
+        }
+        assertThat(script.calls()).contains("RESET");
+        assertThat(vmCalls).isEmpty();
+    }
+
+    @Test
+    void shouldRunTheDeviceWhenTheSourceIsLostAfterCommit() throws Exception {
+        script.in("STOP");
+        IncomingMigration migration = incoming();
+        FutureTask<MigrationException> destination = running(() -> migration.run(address));
+        listening.take();
+        try (Source source = new Source()) {
+            source.offer();
+            source.data().sendEnd();
+            source.control.expect(FrameKind.LOADED);
+            source.control.send(FrameKind.COMMIT);
+            source.disconnect();
+
+            assertThat(destination.get()).isNull();
+        }
+        assertThat(script.state()).isEqualTo("RUNNING");
+        assertThat(vmCalls).containsExactly("resume");
+    }
+
+    @Test
+    void shouldTurnStrangersAwayAndWaitOn() throws Exception {
+        script.in("STOP");
+        IncomingMigration migration = incoming();
+        FutureTask<MigrationException> destination = running(() -> migration.run(address));
+        listening.take();
+        try (Connection stranger = Transports.connect(address, LIMIT, watchdog)) {
+            stranger.write(direct("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+            Transports.connect(address, LIMIT, watchdog).close();
+        }
+        try (Source source = new Source()) {
+            source.offer();
+            source.data().sendEnd();
+            source.control.expect(FrameKind.LOADED);
+            source.control.send(FrameKind.COMMIT);
+            source.control.expect(FrameKind.RUNNING);
+        }
+        assertThat(destination.get()).isNull();
+        assertThat(notices).hasSize(2).allMatch(notice -> notice.startsWith("turned away "));
+    }
+
+    @Test
+    void shouldRefuseAnotherVersion() throws Exception {
+        IncomingMigration migration = incoming();
+        FutureTask<MigrationException> destination = running(() -> migration.run(address));
+        listening.take();
+        try (Connection other = Transports.connect(address, LIMIT, watchdog)) {
+            ByteBuffer header = ByteBuffer.allocateDirect(Frame.HEADER_BYTES);
+            other.write(header.put("VF4J".getBytes(StandardCharsets.US_ASCII))
+                    .put((byte) 9)
+                    .clear());
+            ByteBuffer answer = ByteBuffer.allocateDirect(Frame.HEADER_BYTES);
+            other.read(answer);
+
+            assertThat(answer.get(5)).isEqualTo((byte) FrameKind.REFUSE.code());
+        }
+        MigrationException e = destination.get();
+        assertThat(e.reason()).isEqualTo(Reason.PROTOCOL);
+        assertThat(e).hasMessageContaining("the stream has version 9, this vfio4j speaks version 1");
+    }
+
+    private OutgoingMigration outgoing(Duration peerLimit) throws IOException {
+        MigrationParameters parameters = MigrationParameters.builder()
+                .chunkBytes(4096)
+                .downtimeLimit(Duration.ofHours(1))
+                .peerLimit(peerLimit)
+                .build();
+        return new OutgoingMigration(
+                libc, device(), vm(), parameters, SwitchoverPolicy.of(parameters), MigrationListener.NONE);
+    }
+
+    private IncomingMigration incoming() throws IOException {
+        MigrationListener listener = new MigrationListener() {
+            @Override
+            public void onListening(String at) {
+                listening.add(at);
+            }
+
+            @Override
+            public void onNotice(String text) {
+                notices.add(text);
+            }
+        };
+        return new IncomingMigration(libc, device(), vm(), MigrationParameters.DEFAULT, listener);
+    }
+
+    private VfioDevice device() throws IOException {
+        return VfioDevice.adopt(libc, script.fd(), "dev", IDENTITY);
+    }
+
+    private VirtualMachine vm() {
+        return new VirtualMachine() {
+            @Override
+            public void stop() {
+                vmCalls.add("stop");
+            }
+
+            @Override
+            public void resume() {
+                vmCalls.add("resume");
+            }
+        };
+    }
+
+    /** Runs one side on a thread of its own; the result is its failure, or null. */
+    private static FutureTask<MigrationException> running(Callable<?> side) {
+        FutureTask<MigrationException> task = new FutureTask<>(() -> failureOf(side));
+        Thread.ofPlatform().start(task);
+        return task;
+    }
+
+    private static @Nullable MigrationException failureOf(Callable<?> side) throws Exception {
+        try {
+            side.call();
+            return null;
+        } catch (MigrationException e) {
+            return e;
+        }
+    }
+
+    private static ByteBuffer direct(String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
+        return ByteBuffer.allocateDirect(bytes.length).put(bytes).flip();
+    }
+
+    /** A destination that the test plays. */
+    private final class Destination implements AutoCloseable {
+        private final Listener listener = Listener.listen(address, watchdog);
+        private final List<FrameChannel> channels = new ArrayList<>();
+
+        Destination() throws IOException {}
+
+        /** Takes the offer and all of the state; returns the control connection. */
+        FrameChannel receiveAll() throws IOException {
+            FrameChannel control = accept(Frame.CONTROL_STREAM);
+            control.expect(FrameKind.HELLO);
+            control.send(FrameKind.ACCEPT, new Message.Accept(0));
+            FrameChannel data = accept(1);
+            data.expect(FrameKind.ATTACH);
+            try (BufferPool pool = new BufferPool(libc, 2, 4096, false)) {
+                ChunkReceiver receiver = new ChunkReceiver.Direct(pool, data);
+                for (var chunk = receiver.next(); chunk != null; chunk = receiver.next()) {
+                    receiver.release(chunk);
+                }
+            }
+            return control;
+        }
+
+        private FrameChannel accept(int stream) throws IOException {
+            FrameChannel channel = new FrameChannel(libc, listener.accept(LIMIT, LIMIT), stream);
+            channels.add(channel);
+            return channel;
+        }
+
+        void disconnect() {
+            channels.forEach(FrameChannel::close);
+            listener.close();
+        }
+
+        @Override
+        public void close() {
+            disconnect();
+            channels.forEach(FrameChannel::free);
+        }
+    }
+
+    /** A source that the test plays. */
+    private final class Source implements AutoCloseable {
+        private final FrameChannel control;
+        private @Nullable FrameChannel data;
+
+        Source() throws IOException {
+            control = new FrameChannel(libc, Transports.connect(address, LIMIT, watchdog), Frame.CONTROL_STREAM);
+        }
+
+        void offer() throws IOException {
+            control.send(FrameKind.HELLO, HELLO);
+            control.expect(FrameKind.ACCEPT);
+            FrameChannel opened = new FrameChannel(libc, Transports.connect(address, LIMIT, watchdog), 1);
+            data = opened;
+            opened.send(FrameKind.ATTACH, new Message.Attach(HELLO.migration()));
+        }
+
+        FrameChannel data() {
+            return Objects.requireNonNull(data);
+        }
+
+        void disconnect() {
+            control.close();
+            data().close();
+        }
+
+        @Override
+        public void close() {
+            control.free();
+            data().free();
+        }
+    }
+}
