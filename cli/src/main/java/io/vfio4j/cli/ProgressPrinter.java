@@ -29,6 +29,7 @@ final class ProgressPrinter implements MigrationListener, AutoCloseable {
 
     private static final long REDRAW_MILLIS = 100;
     private static final long PLAIN_NANOS = 1_000_000_000;
+    private static final long RATE_NANOS = 400_000_000;
     private static final String ERASE = "\r\u001b[K";
 
     private final PrintWriter err;
@@ -140,14 +141,15 @@ final class ProgressPrinter implements MigrationListener, AutoCloseable {
         err.flush();
     }
 
-    /** The source tells its rate; of what comes in, the printer takes it itself. */
+    /**
+     * Takes the rate from what has gone since the last time: what the source tells is the link's, which a bandwidth
+     * limit keeps from being used.
+     */
     private void measure(MigrationProgress progress, long now) {
-        if (progress.bytesPerSecond() >= 0) {
-            rate = progress.bytesPerSecond();
-        } else if (rateNanos == 0) {
+        if (rateNanos == 0) {
             rateNanos = now;
             rateBytes = progress.bytes();
-        } else if (now - rateNanos >= PLAIN_NANOS / 2) {
+        } else if (now - rateNanos >= RATE_NANOS) {
             rate = Format.perSecond(progress.bytes() - rateBytes, now - rateNanos);
             rateNanos = now;
             rateBytes = progress.bytes();

@@ -46,9 +46,12 @@ class RenderingTest {
     void shouldShowPhaseRoundRateRestAndPredictionWhenOnATerminal() {
         ProgressPrinter printer = printer(Mode.AUTO, 120);
         printer.onPhase(Phase.PRE_COPY);
+        printer.onProgress(preCopy(1, 74L << 20));
+        printer.paint(1);
         printer.onProgress(preCopy(2, 1L << 30));
+        taken();
 
-        printer.paint(0);
+        printer.paint(SECOND + 1);
 
         assertThat(taken())
                 .isEqualTo(ERASE + "pre-copy round 2: 1.00 GiB, 950 MiB/s, 12.0 MiB left, downtime now 24 ms");
@@ -89,12 +92,13 @@ class RenderingTest {
         printer.paint(0);
         assertThat(taken()).isEqualTo("setup\npre-copy\n");
 
-        printer.onProgress(preCopy(1, 100));
+        printer.onProgress(preCopy(1, 0));
         printer.paint(SECOND / 2);
         assertThat(taken()).isEmpty();
 
+        printer.onProgress(preCopy(1, 100L << 20));
         printer.paint(SECOND);
-        assertThat(taken()).isEqualTo("pre-copy round 1: 100 B, 950 MiB/s, 12.0 MiB left, downtime now 24 ms\n");
+        assertThat(taken()).isEqualTo("pre-copy round 1: 100 MiB, 200 MiB/s, 12.0 MiB left, downtime now 24 ms\n");
         printer.paint(SECOND + SECOND / 2);
         assertThat(taken()).isEmpty();
     }
@@ -120,7 +124,7 @@ class RenderingTest {
     }
 
     @Test
-    void shouldTakeTheRateItselfWhenTheSideThatReceivesDoesNotTellIt() {
+    void shouldShowTheRateThatWasReachedWhenReceiving() {
         ProgressPrinter printer = printer(Mode.AUTO, 80);
         printer.onPhase(Phase.RECEIVING);
         printer.onProgress(new MigrationProgress(Phase.RECEIVING, 0, 0, -1, -1, -1));
