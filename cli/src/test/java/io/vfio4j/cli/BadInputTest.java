@@ -185,7 +185,7 @@ class BadInputTest {
         CliRun run = CliRun.of("receive", DEVICE, "tcp:127.0.0.1:0", "--accept-timeout", "200ms")
                 .failsWith(ExitCode.TRANSPORT);
 
-        assertThat(run.err()).containsPattern("nobody connected within \\d+ ms").contains("--accept-timeout");
+        assertThat(run.err()).contains("nobody connected in time").contains("--accept-timeout");
     }
 
     @Test

@@ -72,7 +72,10 @@ final class DeviceOpener {
             }
         }
         Path group = directory.resolve("iommu_group");
-        if (Files.exists(group)) {
+        // The group's node may be there for a sibling: since 6.1, a device that VFIO has shows a vfio-dev folder.
+        boolean bound =
+                Files.isDirectory(cdevs) || !Files.isDirectory(host.sysfs().resolve("class/vfio-dev"));
+        if (bound && Files.exists(group)) {
             String number = DeviceIdentity.linkName(group);
             if (Files.exists(hostPath("/dev/vfio/" + number))) {
                 ways.add(new Grouped(number, VfioHost.fileName(directory)));

@@ -45,6 +45,7 @@ public final class VfioDevice implements AutoCloseable {
     private final MigrationFeatures features;
     private final boolean reportsReinit;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private volatile long lastArcNanos;
 
     VfioDevice(DeviceFd fd, String name, DeviceIdentity identity, List<Integer> ownedFds) throws VfioException {
         this.fd = fd;
@@ -162,6 +163,15 @@ public final class VfioDevice implements AutoCloseable {
     }
 
     /**
+     * Returns how long the kernel took for the last arc: the driver's time, without this library's.
+     *
+     * @return nanoseconds; 0 before the first arc
+     */
+    public long lastArcNanos() {
+        return lastArcNanos;
+    }
+
+    /**
      * Begins to read the device's state.
      *
      * @param target PRE_COPY while the device runs, or STOP_COPY
@@ -238,7 +248,9 @@ public final class VfioDevice implements AutoCloseable {
         }
         try (Arena arena = Arena.ofConfined()) {
             Feature feature = setStateArgument(arena, target);
+            long begin = System.nanoTime();
             int result = fd.feature(feature.argument);
+            lastArcNanos = System.nanoTime() - begin;
             if (result >= 0) {
                 return VfioDeviceFeatureMigState.DATA_FD.get(feature.payload);
             }

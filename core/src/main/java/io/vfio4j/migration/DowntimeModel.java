@@ -22,7 +22,7 @@ final class DowntimeModel {
     private long windowBytes;
     private long windowNanos;
     private long sourceArcNanos;
-    private long destinationArcNanos;
+    private long destinationNanos;
     private long roundTripNanos;
 
     /** Takes in that bytes went in a time in which the migration did nothing else. */
@@ -42,9 +42,9 @@ final class DowntimeModel {
         sourceArcNanos = Math.max(sourceArcNanos, nanos);
     }
 
-    /** Takes in how long an arc of the destination's device took; the slowest counts. */
-    void destinationArc(long nanos) {
-        destinationArcNanos = Math.max(destinationArcNanos, nanos);
+    /** Takes in how long the destination's device will take to check its state and to run, as it has rehearsed it. */
+    void destinationArcs(long nanos) {
+        destinationNanos = Math.max(0, nanos);
     }
 
     /** Takes in how long a message and its answer travelled. */
@@ -65,9 +65,8 @@ final class DowntimeModel {
     Forecast forecast(int round, long elapsedNanos, long initialBytes, long pendingBytes) {
         long rate = Math.max(1, bytesPerSecond());
         double transfer = pendingBytes * NANOS_PER_SECOND / rate;
-        // Source: quiesce and stop. Destination: stop, RUNNING_P2P and RUNNING. Messages: END to LOADED, COMMIT to
-        // RUNNING.
-        long transitions = 2 * sourceArcNanos + 3 * destinationArcNanos;
+        // The source's arcs are to quiesce and to stop; the messages are END to LOADED and COMMIT to RUNNING.
+        long transitions = 2 * sourceArcNanos + destinationNanos;
         return new Forecast(
                 round,
                 elapsedNanos,

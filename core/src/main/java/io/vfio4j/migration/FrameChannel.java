@@ -100,6 +100,14 @@ final class FrameChannel implements AutoCloseable {
         }
     }
 
+    /** Receives the next frame, which must be PING: the peer's echo, or a PING to be echoed. */
+    void expectPing() throws IOException {
+        FrameKind kind = receive(messageBuffer);
+        if (kind != FrameKind.PING) {
+            throw unexpected(kind, messageBuffer, FrameKind.PING.toString());
+        }
+    }
+
     /** Turns a frame that should not have come into an exception: the peer's own words where it has failed. */
     IOException unexpected(FrameKind kind, PooledBuffer in, String expected) throws StreamException {
         if (kind == FrameKind.REFUSE || kind == FrameKind.ABORT) {
@@ -145,6 +153,27 @@ final class FrameChannel implements AutoCloseable {
             return null;
         } finally {
             within(null);
+        }
+    }
+
+    /** Ends a call that waits for the peer; sending goes on. Any thread. */
+    void stopReading() {
+        connection.stopReading();
+    }
+
+    /**
+     * Waits a while until the peer has closed, passing over what it sends: to close with input unread would reset the
+     * connection, and that could overtake what was sent last.
+     */
+    void awaitClose(Duration wait) {
+        within(wait);
+        try {
+            boolean closed = false;
+            while (!closed) {
+                closed = connection.atEnd(messageBuffer.view(0, PooledBuffer.HEAD_ROOM));
+            }
+        } catch (TransportException e) {
+            close();
         }
     }
 

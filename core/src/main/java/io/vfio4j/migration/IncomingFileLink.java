@@ -33,7 +33,7 @@ final class IncomingFileLink implements IncomingLink {
     public void refuse(String reason) {}
 
     @Override
-    public FrameChannel accept(Message.Hello hello, long prepareNanos) {
+    public FrameChannel accept(Message.Hello hello, Message.Accept accept) {
         return data;
     }
 
@@ -54,6 +54,11 @@ final class IncomingFileLink implements IncomingLink {
     @Override
     public @Nullable MigrationException reasonOfPeer() {
         return null;
+    }
+
+    @Override
+    public void interrupt() {
+        close();
     }
 
     @Override

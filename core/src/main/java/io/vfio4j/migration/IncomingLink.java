@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where an incoming migration comes from: a peer or a file, and what each step of the handover means there.
  *
- * <p>The migration's thread calls the steps in the order of their declaration; any thread may call {@link #close}.
+ * <p>The migration's thread calls the steps in the order of their declaration; any thread may call {@link #interrupt}
+ * and {@link #close}.
  */
 sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, IncomingFileLink {
 
@@ -36,7 +37,7 @@ sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, In
     void refuse(String reason);
 
     /** Takes the offer, and waits for the data connection. */
-    FrameChannel accept(Message.Hello hello, long prepareNanos) throws IOException;
+    FrameChannel accept(Message.Hello hello, Message.Accept accept) throws IOException;
 
     /** Says that all was loaded and found good. */
     void loaded(long nanos) throws IOException;
@@ -54,7 +55,10 @@ sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, In
     @Nullable
     MigrationException reasonOfPeer();
 
-    /** Closes the connections, which ends every call that blocks on them. */
+    /** Ends every call that blocks on the connections, but leaves the way to tell the other side why. Any thread. */
+    void interrupt();
+
+    /** Closes the connections, which ends every call that blocks on them. Any thread. */
     @Override
     void close();
 

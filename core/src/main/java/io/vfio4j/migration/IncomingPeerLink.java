@@ -76,8 +76,12 @@ final class IncomingPeerLink implements IncomingLink {
     }
 
     @Override
-    public FrameChannel accept(Message.Hello hello, long prepareNanos) throws IOException {
-        control().send(FrameKind.ACCEPT, new Message.Accept(prepareNanos));
+    public FrameChannel accept(Message.Hello hello, Message.Accept accept) throws IOException {
+        control().send(FrameKind.ACCEPT, accept);
+        for (int i = 0; i < OutgoingPeerLink.ECHOES; i++) {
+            control().expectPing();
+            control().send(FrameKind.PING);
+        }
         FrameChannel channel = firstFrame(
                 parameters.peerLimit(),
                 OutgoingPeerLink.FIRST_DEVICE_STREAM,
@@ -130,6 +134,20 @@ final class IncomingPeerLink implements IncomingLink {
     public @Nullable MigrationException reasonOfPeer() {
         FrameChannel channel = control;
         return channel == null ? null : channel.reasonOfPeer(OutgoingPeerLink.REASON_LIMIT);
+    }
+
+    @Override
+    public void interrupt() {
+        closed = true;
+        port.close();
+        FrameChannel first = control;
+        if (first != null) {
+            first.stopReading();
+        }
+        FrameChannel second = data;
+        if (second != null) {
+            second.close();
+        }
     }
 
     @Override
@@ -190,6 +208,7 @@ final class IncomingPeerLink implements IncomingLink {
             } catch (StreamException e) {
                 if (e.problem() == StreamException.Problem.OTHER_VERSION) {
                     refuse(channel, MigrationException.message(e));
+                    channel.awaitClose(OutgoingPeerLink.REASON_LIMIT);
                     throw new StreamException(
                             StreamException.Problem.OTHER_VERSION,
                             channel.peer() + ": " + MigrationException.message(e));

@@ -64,6 +64,11 @@ final class OutgoingFileLink implements OutgoingLink {
     }
 
     @Override
+    public void interrupt() {
+        close();
+    }
+
+    @Override
     public void close() {
         file.connection().close();
     }

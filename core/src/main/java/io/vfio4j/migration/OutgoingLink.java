@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where an outgoing migration goes to: a peer or a file, and what each step of the handover means there.
  *
- * <p>The migration's thread calls the steps in the order of their declaration; any thread may call {@link #close}.
+ * <p>The migration's thread calls the steps in the order of their declaration; any thread may call {@link #interrupt}
+ * and {@link #close}.
  */
 sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, OutgoingFileLink {
 
@@ -45,7 +46,10 @@ sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, Ou
     @Nullable
     MigrationException reasonOfPeer();
 
-    /** Closes the connections, which ends every call that blocks on them. */
+    /** Ends every call that blocks on the connections, but leaves the way to tell the other side why. Any thread. */
+    void interrupt();
+
+    /** Closes the connections, which ends every call that blocks on them. Any thread. */
     @Override
     void close();
 
@@ -56,7 +60,7 @@ sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, Ou
      * What the first exchange has shown.
      *
      * @param roundTripNanos how long a message and its answer travel
-     * @param destinationArcNanos how long an arc of the destination's device takes
+     * @param destinationArcsNanos how long the arcs of the destination's device take in the downtime
      */
-    record Negotiated(long roundTripNanos, long destinationArcNanos) {}
+    record Negotiated(long roundTripNanos, long destinationArcsNanos) {}
 }

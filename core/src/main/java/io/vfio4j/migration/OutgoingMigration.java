@@ -153,7 +153,7 @@ public final class OutgoingMigration {
                 stage.compareAndSet(Stage.NEW, Stage.CANCELLED) || stage.compareAndSet(Stage.ACTIVE, Stage.CANCELLED);
         OutgoingLink open = link;
         if (cancelled && open != null) {
-            open.close();
+            open.interrupt();
         }
         return cancelled;
     }
@@ -205,14 +205,14 @@ public final class OutgoingMigration {
                     device.identity().driver(),
                     device.features().flags()));
             model.roundTrip(negotiated.roundTripNanos());
-            model.destinationArc(negotiated.destinationArcNanos());
+            model.destinationArcs(negotiated.destinationArcsNanos());
             sender = ChunkSender.of(parameters, pool, to.data());
 
             long preCopyBegin = System.nanoTime();
             long predicted = -1;
             if (before == MigrationState.RUNNING && device.features().preCopy()) {
                 session = device.startSaving(MigrationState.PRE_COPY, MigrationState.RUNNING);
-                model.sourceArc(System.nanoTime() - preCopyBegin);
+                model.sourceArc(device.lastArcNanos());
                 listener.onPhase(Phase.PRE_COPY);
                 predicted = preCopy(to, sender, session);
             }
@@ -278,6 +278,7 @@ public final class OutgoingMigration {
         PrecopyInfo estimate = session.precopyInfo();
         long leftInRound = Math.max(1, estimate.pendingBytes());
         Pace pace = new Pace(parameters.maxBytesPerSecond(), begin);
+        long roundBegin = bytesSent;
         round = 1;
         while (true) {
             requireNotCancelled();
@@ -306,9 +307,11 @@ public final class OutgoingMigration {
                     }
                     case GIVE_UP -> throw notConverged(forecast);
                     case CONTINUE -> {
-                        if (leftInRound <= 0 || estimate.pendingBytes() > 0) {
+                        if (bytesSent > roundBegin) {
                             round++;
-                        } else {
+                            roundBegin = bytesSent;
+                        }
+                        if (drained) {
                             lastFrame = idle(to, sender, lastFrame);
                         }
                         leftInRound = Math.max(1, estimate.pendingBytes());

@@ -65,12 +65,13 @@ public sealed interface Message {
     /**
      * The destination is ready to load: ACCEPT.
      *
-     * @param prepareNanos how long it took to make ready, in nanoseconds
+     * @param loadNanos how long {@code → STOP} is likely to take there, in nanoseconds
+     * @param resumeNanos how long {@code → RUNNING} is likely to take there, in nanoseconds
      */
-    record Accept(long prepareNanos) implements Message {
+    record Accept(long loadNanos, long resumeNanos) implements Message {
         @Override
         public void writeTo(ByteBuffer to) {
-            to.putLong(prepareNanos);
+            to.putLong(loadNanos).putLong(resumeNanos);
         }
 
         /**
@@ -81,7 +82,7 @@ public sealed interface Message {
          * @throws StreamException where it is too short
          */
         public static Accept readFrom(ByteBuffer from) throws StreamException {
-            return read(FrameKind.ACCEPT, () -> new Accept(from.getLong()));
+            return read(FrameKind.ACCEPT, () -> new Accept(from.getLong(), from.getLong()));
         }
     }
 

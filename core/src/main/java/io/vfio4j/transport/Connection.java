@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.nio.channels.ClosedChannelException;
+import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -136,6 +137,20 @@ public final class Connection implements AutoCloseable {
                 reset ? Problem.ENDED : Problem.FAILED,
                 reset ? peer + ": the other side has closed the connection" : what + " " + peer + " failed: " + message,
                 e);
+    }
+
+    /** Ends a read that blocks, and every later one, as if the peer had closed; writing goes on. Any thread. */
+    public void stopReading() {
+        try {
+            if (channel instanceof SocketChannel socket) {
+                socket.shutdownInput();
+            } else {
+                close();
+            }
+        } catch (IOException e) {
+            // A socket whose input cannot be shut down is not connected any more.
+            close();
+        }
     }
 
     /** Closes the connection. Does nothing the second time. */

@@ -101,8 +101,7 @@ public final class Listener implements AutoCloseable {
             return connection(channel.accept(), limit);
         } catch (IOException e) {
             if (bound.overdue()) {
-                throw new TransportException(
-                        Problem.TIMED_OUT, address + ": nobody connected within " + wait.toMillis() + " ms", e);
+                throw new TransportException(Problem.TIMED_OUT, address + ": nobody connected in time", e);
             }
             throw new TransportException(Problem.ENDED, address + ": stopped listening", e);
         } finally {

@@ -38,13 +38,13 @@ class DowntimeModelTest {
         model.transferred(20_000_000, 20 * MS);
         model.sourceArc(3 * MS);
         model.sourceArc(2 * MS);
-        model.destinationArc(5 * MS);
+        model.destinationArcs(15 * MS);
         model.roundTrip(1 * MS);
 
         Forecast forecast = model.forecast(4, 9, 1, 50_000_000);
 
         assertThat(forecast.transferNanos()).isCloseTo(50 * MS, CLOSE);
-        assertThat(forecast.transitionNanos()).isEqualTo((2 * 3 + 3 * 5) * MS);
+        assertThat(forecast.transitionNanos()).isEqualTo((2 * 3 + 15) * MS);
         assertThat(forecast.roundTripNanos()).isEqualTo(2 * MS);
         assertThat(forecast.downtimeNanos()).isCloseTo((50 + 21 + 2) * MS, CLOSE);
         assertThat(forecast.round()).isEqualTo(4);

@@ -294,7 +294,11 @@ class HandoverTest {
         FrameChannel receiveAll() throws IOException {
             FrameChannel control = accept(Frame.CONTROL_STREAM);
             control.expect(FrameKind.HELLO);
-            control.send(FrameKind.ACCEPT, new Message.Accept(0));
+            control.send(FrameKind.ACCEPT, new Message.Accept(0, 0));
+            for (int i = 0; i < OutgoingPeerLink.ECHOES; i++) {
+                control.expectPing();
+                control.send(FrameKind.PING);
+            }
             FrameChannel data = accept(1);
             data.expect(FrameKind.ATTACH);
             try (BufferPool pool = new BufferPool(libc, 2, 4096, false)) {
@@ -336,6 +340,10 @@ class HandoverTest {
         void offer() throws IOException {
             control.send(FrameKind.HELLO, HELLO);
             control.expect(FrameKind.ACCEPT);
+            for (int i = 0; i < OutgoingPeerLink.ECHOES; i++) {
+                control.send(FrameKind.PING);
+                control.expectPing();
+            }
             FrameChannel opened = new FrameChannel(libc, Transports.connect(address, LIMIT, watchdog), 1);
             data = opened;
             opened.send(FrameKind.ATTACH, new Message.Attach(HELLO.migration()));

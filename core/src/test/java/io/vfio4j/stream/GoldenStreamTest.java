@@ -44,7 +44,7 @@ class GoldenStreamTest {
                         FrameKind.HELLO,
                         0,
                         new Message.Hello(MIGRATION, 1 << 20, "pci:15b3:101e:15b3:0058", "mlx5_vfio_pci", 7)),
-                arguments(FrameKind.ACCEPT, 0, new Message.Accept(1_234_567)),
+                arguments(FrameKind.ACCEPT, 0, new Message.Accept(1_234_567, 7_654_321)),
                 arguments(FrameKind.REFUSE, 0, new Message.Failure("other device: Gerät")),
                 arguments(FrameKind.ATTACH, 1, new Message.Attach(MIGRATION)),
                 arguments(FrameKind.PING, 1, new Message.Empty()),
