@@ -43,6 +43,8 @@ public class DowntimeDistribution {
 
     private final Map<String, Histogram> parts = new LinkedHashMap<>();
     private final MigrationParameters parameters = MigrationParameters.builder().build();
+
+    @SuppressWarnings("NullAway.Init") // open() makes it
     private MigrationPair pair;
 
     /**

@@ -40,7 +40,10 @@ public class PreCopyThroughput {
     @Param({"OFF", "ON"})
     public Overlap overlap = Overlap.OFF;
 
+    @SuppressWarnings("NullAway.Init") // open() makes it
     private MigrationPair pair;
+
+    @SuppressWarnings("NullAway.Init") // open() makes them
     private MigrationParameters parameters;
 
     /** What JMH reports beside the migrations per second. */

@@ -176,8 +176,9 @@ final class MigrateCommand extends ReportingCommand {
             result.report(loaded);
         }
         if (sourceFailure != null && sourceFailure.reason() == Reason.IN_DOUBT) {
-            // Both sides are in this process, so it is known who runs the device.
-            out.resolve(loaded == null ? Resolution.RESUME_SOURCE : Resolution.KEEP_STOPPED);
+            // Both sides are in this process, so it is known who runs the device; while the destination has not ended,
+            // it may.
+            out.resolve(in.hasFailed() ? Resolution.RESUME_SOURCE : Resolution.KEEP_STOPPED);
         }
         IOException failure = account(sourceFailure, in.failure(), result);
         if (failure != null) {
@@ -320,6 +321,10 @@ final class MigrateCommand extends ReportingCommand {
         @Nullable
         LoadReport report() {
             return end.isDone() && !end.isCompletedExceptionally() ? end.join() : null;
+        }
+
+        boolean hasFailed() {
+            return end.isCompletedExceptionally();
         }
 
         @Nullable

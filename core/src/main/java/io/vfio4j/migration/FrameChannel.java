@@ -84,28 +84,16 @@ final class FrameChannel implements AutoCloseable {
     }
 
     /**
-     * Receives the next frame that is not PING, which must be of one kind.
+     * Receives the next frame, which must be of one kind.
      *
      * @return its payload, valid until the next call
      */
     ByteBuffer expect(FrameKind expected) throws IOException {
-        while (true) {
-            FrameKind kind = receive(messageBuffer);
-            if (kind == expected) {
-                return decoder.payloadOf(messageBuffer);
-            }
-            if (kind != FrameKind.PING) {
-                throw unexpected(kind, messageBuffer, expected.toString());
-            }
-        }
-    }
-
-    /** Receives the next frame, which must be PING: the peer's echo, or a PING to be echoed. */
-    void expectPing() throws IOException {
         FrameKind kind = receive(messageBuffer);
-        if (kind != FrameKind.PING) {
-            throw unexpected(kind, messageBuffer, FrameKind.PING.toString());
+        if (kind != expected) {
+            throw unexpected(kind, messageBuffer, expected.toString());
         }
+        return decoder.payloadOf(messageBuffer);
     }
 
     /** Turns a frame that should not have come into an exception: the peer's own words where it has failed. */

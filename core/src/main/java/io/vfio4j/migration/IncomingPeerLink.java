@@ -79,7 +79,7 @@ final class IncomingPeerLink implements IncomingLink {
     public FrameChannel accept(Message.Hello hello, Message.Accept accept) throws IOException {
         control().send(FrameKind.ACCEPT, accept);
         for (int i = 0; i < OutgoingPeerLink.ECHOES; i++) {
-            control().expectPing();
+            control().expect(FrameKind.PING);
             control().send(FrameKind.PING);
         }
         FrameChannel channel = firstFrame(

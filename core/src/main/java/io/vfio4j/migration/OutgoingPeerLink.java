@@ -62,7 +62,7 @@ final class OutgoingPeerLink implements OutgoingLink {
         for (int i = 0; i < ECHOES; i++) {
             long begin = System.nanoTime();
             control.send(FrameKind.PING);
-            control.expectPing();
+            control.expect(FrameKind.PING);
             fastest = Math.min(fastest, System.nanoTime() - begin);
         }
         return fastest;

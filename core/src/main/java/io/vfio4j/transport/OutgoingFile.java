@@ -4,10 +4,10 @@ package io.vfio4j.transport;
 import io.vfio4j.transport.TransportException.Problem;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 
@@ -89,6 +89,8 @@ public final class OutgoingFile implements AutoCloseable {
             done = true;
             committed = true;
             forceFolder();
+        } catch (FileAlreadyExistsException e) {
+            throw existsAlready(address);
         } catch (IOException e) {
             throw new TransportException(Problem.FAILED, address + ": cannot get its name: " + Transports.reason(e), e);
         }
@@ -111,19 +113,29 @@ public final class OutgoingFile implements AutoCloseable {
         }
     }
 
+    /**
+     * A hard link fails where a file has that name by now; a rename would replace it. Not every file system has links.
+     */
     private void move() throws IOException {
         try {
-            Files.move(partial, address.path(), StandardCopyOption.ATOMIC_MOVE);
-        } catch (AtomicMoveNotSupportedException e) {
+            Files.createLink(address.path(), partial);
+            delete(partial);
+        } catch (FileAlreadyExistsException e) {
+            throw e;
+        } catch (UnsupportedOperationException | FileSystemException e) {
             Files.move(partial, address.path());
         }
     }
 
     private static void refuseToReplace(TransportAddress.File address) throws TransportException {
         if (Files.exists(address.path())) {
-            throw new TransportException(
-                    Problem.UNREACHABLE, address + ": exists already; remove it or choose another name", null);
+            throw existsAlready(address);
         }
+    }
+
+    private static TransportException existsAlready(TransportAddress.File address) {
+        return new TransportException(
+                Problem.UNREACHABLE, address + ": exists already; remove it or choose another name", null);
     }
 
     /** Closes the file, and removes it unless it was committed. Does nothing the second time. */

@@ -296,7 +296,7 @@ class HandoverTest {
             control.expect(FrameKind.HELLO);
             control.send(FrameKind.ACCEPT, new Message.Accept(0, 0));
             for (int i = 0; i < OutgoingPeerLink.ECHOES; i++) {
-                control.expectPing();
+                control.expect(FrameKind.PING);
                 control.send(FrameKind.PING);
             }
             FrameChannel data = accept(1);
@@ -342,7 +342,7 @@ class HandoverTest {
             control.expect(FrameKind.ACCEPT);
             for (int i = 0; i < OutgoingPeerLink.ECHOES; i++) {
                 control.send(FrameKind.PING);
-                control.expectPing();
+                control.expect(FrameKind.PING);
             }
             FrameChannel opened = new FrameChannel(libc, Transports.connect(address, LIMIT, watchdog), 1);
             data = opened;

@@ -92,7 +92,7 @@ public abstract class DeviceContract {
         for (FsmOracle.Arc arc : arcs) {
             device.reset();
             try (AutoCloseable begin = arc.from() == MigrationState.RESUMING
-                    ? load(device, state, MEBIBYTE)::close
+                    ? load(device, state, MEBIBYTE)
                     : take(device, arc.from())) {
                 assertThat(begin).isNotNull();
                 if (arc.allowed()) {
@@ -116,13 +116,13 @@ public abstract class DeviceContract {
     private static AutoCloseable take(VfioDevice device, MigrationState target) throws VfioException {
         MigrationState now = device.state();
         boolean opensNoSession = now == target
-                || target == MigrationState.STOP_COPY && now.isPreCopy()
-                || target.isPreCopy() && now.isPreCopy();
+                || (target == MigrationState.STOP_COPY && now.isPreCopy())
+                || (target.isPreCopy() && now.isPreCopy());
         if (target == MigrationState.RESUMING && now != target) {
-            return device.startResuming(MigrationState.ERROR)::close;
+            return device.startResuming(MigrationState.ERROR);
         }
         if ((target == MigrationState.STOP_COPY || target.isPreCopy()) && !opensNoSession) {
-            return device.startSaving(target, MigrationState.ERROR)::close;
+            return device.startSaving(target, MigrationState.ERROR);
         }
         device.setState(target, MigrationState.ERROR);
         return () -> {};
