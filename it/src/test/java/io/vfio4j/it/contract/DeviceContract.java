@@ -91,9 +91,8 @@ public abstract class DeviceContract {
 
         for (FsmOracle.Arc arc : arcs) {
             device.reset();
-            try (AutoCloseable begin = arc.from() == MigrationState.RESUMING
-                    ? load(device, state, MEBIBYTE)
-                    : take(device, arc.from())) {
+            try (AutoCloseable begin =
+                    arc.from() == MigrationState.RESUMING ? load(device, state, MEBIBYTE) : take(device, arc.from())) {
                 assertThat(begin).isNotNull();
                 if (arc.allowed()) {
                     take(device, arc.to()).close();
