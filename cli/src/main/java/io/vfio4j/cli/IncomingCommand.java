@@ -42,6 +42,7 @@ abstract class IncomingCommand extends ReportingCommand {
         MigrationParameters parameters = parameters().build();
         result.field("device", deviceName.toString());
         result.field("from", from().toString());
+        environment.rehearsal().run();
         try (Devices devices = environment.devices().get();
                 Devices.Opened device = devices.open(deviceName)) {
             IncomingMigration migration =

@@ -31,7 +31,7 @@ public final class Main {
                         Runtime.getRuntime().halt(code);
                     }
                 }));
-        int code = new Cli(new Environment(console, Devices::system, cancellation)).run(arguments);
+        int code = new Cli(new Environment(console, Devices::system, cancellation, Rehearsal::run)).run(arguments);
         console.out().flush();
         console.err().flush();
         cancellation.ended(code);

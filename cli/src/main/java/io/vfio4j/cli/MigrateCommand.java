@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.cli;
 
-import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationException;
 import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.MigrationParameters;
@@ -10,17 +9,9 @@ import io.vfio4j.migration.OutgoingMigration.Resolution;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.VirtualMachine;
 import io.vfio4j.observe.LoadReport;
-import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.Phase;
-import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -51,7 +42,6 @@ final class MigrateCommand extends ReportingCommand {
     }
 
     private static final String DEFAULT_SOURCE = "emulated:size=1GiB,dirty=100MiB/s";
-    private static final Duration LISTEN_LIMIT = Duration.ofSeconds(30);
 
     /** How long the destination may take, after the source has ended, beyond what it may wait for its peer. */
     private static final Duration DESTINATION_GRACE = Duration.ofSeconds(10);
@@ -100,12 +90,13 @@ final class MigrateCommand extends ReportingCommand {
     @Override
     void run(Result result, ProgressPrinter progress) throws IOException {
         MigrationParameters parameters = outgoing.fill(common.fill(MigrationParameters.builder()), common.memory)
-                .acceptLimit(LISTEN_LIMIT)
+                .acceptLimit(LocalDestination.LISTEN_LIMIT)
                 .build();
         DeviceName to = destination();
         result.field("source", sourceName.toString());
         result.field("destination", to.toString());
         result.field("over", over == Loopback.TCP ? "tcp" : "unix");
+        environment.rehearsal().run();
         try (Devices devices = environment.devices().get();
                 Devices.Opened source = devices.open(sourceName);
                 Devices.Opened destination = devices.open(to);
@@ -149,7 +140,7 @@ final class MigrateCommand extends ReportingCommand {
                 parameters,
                 SwitchoverPolicy.of(parameters),
                 progress);
-        Destination in = new Destination(devices, destination, parameters, progress);
+        LocalDestination in = new LocalDestination(devices.libc(), destination.vfio(), parameters, progress::onNotice);
         environment
                 .cancellation()
                 .begin(
@@ -237,111 +228,5 @@ final class MigrateCommand extends ReportingCommand {
         result.field("sourceState", left);
         result.field("destinationState", right);
         result.detail("the source device is in state " + left + ", the destination device in state " + right);
-    }
-
-    /** Where both sides meet. */
-    private record Meeting(
-            TransportAddress.Peer address, @Nullable Path folder) implements AutoCloseable {
-        static Meeting of(Loopback over) throws IOException {
-            if (over == Loopback.TCP) {
-                return new Meeting(new TransportAddress.Tcp("127.0.0.1", 0), null);
-            }
-            // Made for this user alone, so nobody else can connect.
-            Path folder = Files.createTempDirectory("vfio4j-");
-            return new Meeting(new TransportAddress.Unix(folder.resolve("migration")), folder);
-        }
-
-        @Override
-        public void close() throws IOException {
-            if (folder != null) {
-                Files.deleteIfExists(folder);
-            }
-        }
-    }
-
-    /** The destination's side, on a thread of its own. */
-    private static final class Destination {
-        private final IncomingMigration migration;
-        private final CompletableFuture<TransportAddress> listening = new CompletableFuture<>();
-        private final CompletableFuture<LoadReport> end = new CompletableFuture<>();
-
-        Destination(Devices devices, Devices.Opened device, MigrationParameters parameters, ProgressPrinter progress) {
-            migration = new IncomingMigration(
-                    devices.libc(), device.vfio(), VirtualMachine.NONE, parameters, new MigrationListener() {
-                        @Override
-                        public void onListening(String address) {
-                            listening.complete(TransportAddress.parse(address));
-                        }
-
-                        @Override
-                        public void onNotice(String text) {
-                            progress.onNotice("destination: " + text);
-                        }
-                    });
-        }
-
-        void start(TransportAddress address) {
-            Thread.ofPlatform().name("vfio4j-dest").daemon().start(() -> {
-                try {
-                    end.complete(migration.run(address));
-                } catch (IOException | RuntimeException | Error e) {
-                    listening.completeExceptionally(e);
-                    end.completeExceptionally(e);
-                }
-            });
-        }
-
-        boolean cancel() {
-            return migration.cancel();
-        }
-
-        TransportAddress awaitListening() throws IOException {
-            try {
-                return listening.get(LISTEN_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
-            } catch (ExecutionException e) {
-                throw asFailure(e.getCause());
-            } catch (TimeoutException e) {
-                throw new IOException("the destination did not begin to listen", e);
-            } catch (InterruptedException e) {
-                throw interrupted(e);
-            }
-        }
-
-        /** Waits for the end, good or bad; the outcome is in report() and failure(). */
-        void awaitEnd(Duration limit) {
-            try {
-                end.get(limit.toMillis(), TimeUnit.MILLISECONDS);
-            } catch (ExecutionException | TimeoutException e) {
-                return;
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        }
-
-        @Nullable
-        LoadReport report() {
-            return end.isDone() && !end.isCompletedExceptionally() ? end.join() : null;
-        }
-
-        boolean hasFailed() {
-            return end.isCompletedExceptionally();
-        }
-
-        @Nullable
-        IOException failure() {
-            if (!end.isDone()) {
-                return new IOException("the destination did not end in time");
-            }
-            return end.isCompletedExceptionally() ? asFailure(end.exceptionNow()) : null;
-        }
-
-        private static IOException asFailure(@Nullable Throwable cause) {
-            return cause instanceof IOException failure ? failure : new IOException("unexpected: " + cause, cause);
-        }
-
-        private static IOException interrupted(InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return new IOException("interrupted", e);
-        }
     }
 }

@@ -58,6 +58,7 @@ abstract class OutgoingCommand extends ReportingCommand {
                 .build();
         result.field("device", deviceName.toString());
         result.field("to", to().toString());
+        environment.rehearsal().run();
         try (Devices devices = environment.devices().get();
                 Devices.Opened device = devices.open(deviceName)) {
             OutgoingMigration migration = new OutgoingMigration(

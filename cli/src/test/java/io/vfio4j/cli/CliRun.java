@@ -58,8 +58,8 @@ final class CliRun {
                 new PrintWriter(run.out, true),
                 new PrintWriter(run.err, true),
                 Terminal.NONE);
-        Environment environment =
-                new Environment(console, () -> devices == null ? Devices.system() : devices, run.cancellation);
+        Environment environment = new Environment(
+                console, () -> devices == null ? Devices.system() : devices, run.cancellation, () -> {});
         Thread.ofPlatform().name("cli-under-test").daemon().start(() -> {
             try {
                 int code = new Cli(environment).run(arguments);
