@@ -6,6 +6,7 @@ import io.vfio4j.device.DeviceIdentity;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.UUID;
 import java.util.stream.Stream;
 
@@ -35,6 +36,11 @@ final class Mdev implements AutoCloseable {
         return uuid;
     }
 
+    /** Its folder in sysfs. */
+    Path directory() {
+        return directory;
+    }
+
     DeviceIdentity identity() {
         return DeviceIdentity.ofSysfs(directory);
     }
@@ -59,6 +65,35 @@ final class Mdev implements AutoCloseable {
     /** Writes an attribute of the test device. */
     void attribute(String name, String value) throws IOException {
         Files.writeString(directory.resolve("testdev").resolve(name), value);
+    }
+
+    /** Reads the test device's log: its events without their times. */
+    List<String> log() throws IOException {
+        return attribute("log").lines().map(Mdev::event).toList();
+    }
+
+    /** When the test device logged this event last, in nanoseconds of CLOCK_MONOTONIC. */
+    long timeOf(String event) throws IOException {
+        return attribute("log")
+                .lines()
+                .filter(line -> event(line).equals(event))
+                .mapToLong(line -> Long.parseLong(line.substring(0, line.indexOf(' '))))
+                .reduce((earlier, later) -> later)
+                .orElseThrow(() -> new IOException("not in the log: " + event));
+    }
+
+    private static String event(String line) {
+        return line.substring(line.indexOf(' ') + 1);
+    }
+
+    /** Reads one of the numbers that the test device counts. */
+    long stat(String name) throws IOException {
+        return attribute("stats")
+                .lines()
+                .filter(line -> line.startsWith(name + " "))
+                .mapToLong(line -> Long.parseLong(line.substring(name.length() + 1)))
+                .findFirst()
+                .orElseThrow(() -> new IOException("not in the stats: " + name));
     }
 
     @Override
