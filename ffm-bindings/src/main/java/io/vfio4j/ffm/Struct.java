@@ -259,6 +259,7 @@ public record Struct(String name, long size, long alignment, List<Field> fields)
         private final List<Field> fields = new ArrayList<>();
         private long end;
         private long alignment = 1;
+        private long union = -1;
 
         private Builder(String name) {
             this.name = name;
@@ -326,6 +327,30 @@ public record Struct(String name, long size, long alignment, List<Field> fields)
         }
 
         /**
+         * Adds an array.
+         *
+         * @param field the C name
+         * @param size its length in bytes
+         * @param elementAlignment the alignment of an element in bytes
+         * @return the field
+         */
+        public Bytes array(String field, long size, long elementAlignment) {
+            return add(new Bytes(field, next(size, elementAlignment), size));
+        }
+
+        /**
+         * Lets the next field begin where an earlier one does: both are members of a union. The field after it follows
+         * the longer of the two.
+         *
+         * @param member the union's first member
+         * @return this builder
+         */
+        public Builder over(Field member) {
+            union = member.offset();
+            return this;
+        }
+
+        /**
          * Adds the flexible array at the end.
          *
          * @param field the C name
@@ -351,8 +376,9 @@ public record Struct(String name, long size, long alignment, List<Field> fields)
         }
 
         private long next(long size, long fieldAlignment) {
-            long offset = align(end, fieldAlignment);
-            end = offset + size;
+            long offset = union >= 0 ? union : align(end, fieldAlignment);
+            union = -1;
+            end = Math.max(end, offset + size);
             alignment = Math.max(alignment, fieldAlignment);
             return offset;
         }

@@ -64,4 +64,24 @@ public record ContainerFd(LibC libc, int fd) {
     public int unmapDma(MemorySegment unmap) {
         return libc.ioctl(fd, Vfio.VFIO_IOMMU_UNMAP_DMA, unmap);
     }
+
+    /**
+     * {@code VFIO_IOMMU_GET_INFO}.
+     *
+     * @param info a {@link VfioIommuType1Info} with room for its capabilities
+     * @return 0, or {@code -errno}
+     */
+    public int getInfo(MemorySegment info) {
+        return libc.ioctl(fd, Vfio.VFIO_IOMMU_GET_INFO, info);
+    }
+
+    /**
+     * {@code VFIO_IOMMU_DIRTY_PAGES}.
+     *
+     * @param dirtyBitmap a {@link VfioIommuType1DirtyBitmap}
+     * @return 0, or {@code -errno}
+     */
+    public int dirtyPages(MemorySegment dirtyBitmap) {
+        return libc.ioctl(fd, Vfio.VFIO_IOMMU_DIRTY_PAGES, dirtyBitmap);
+    }
 }

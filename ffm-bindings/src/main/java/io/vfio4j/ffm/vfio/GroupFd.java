@@ -4,6 +4,7 @@ package io.vfio4j.ffm.vfio;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.vfio4j.ffm.LibC;
+import io.vfio4j.ffm.iommufd.IommuFd;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -35,6 +36,18 @@ public record GroupFd(LibC libc, int fd) {
     public int setContainer(ContainerFd container) {
         try (Arena arena = Arena.ofConfined()) {
             return libc.ioctl(fd, Vfio.VFIO_GROUP_SET_CONTAINER, arena.allocateFrom(JAVA_INT, container.fd()));
+        }
+    }
+
+    /**
+     * {@code VFIO_GROUP_SET_CONTAINER}, with an iommufd in the container's place.
+     *
+     * @param iommufd the iommufd
+     * @return 0, or {@code -errno}
+     */
+    public int setContainer(IommuFd iommufd) {
+        try (Arena arena = Arena.ofConfined()) {
+            return libc.ioctl(fd, Vfio.VFIO_GROUP_SET_CONTAINER, arena.allocateFrom(JAVA_INT, iommufd.fd()));
         }
     }
 
