@@ -11,7 +11,7 @@ import org.w3c.dom.Node;
 import org.w3c.dom.NodeList;
 
 /**
- * Reads the reports of Surefire and of the lab's launcher, names every failed and every skipped test with its reason,
+ * Reads the reports of Surefire and of JUnit's console launcher, names every failed and every skipped test with its reason,
  * and ends with one line that counts them all. Fails where a test failed, where none ran, or where the lab should have
  * run and left no report.
  *
@@ -19,6 +19,7 @@ import org.w3c.dom.NodeList;
  */
 public final class TestSummary {
     private static final String SUREFIRE = "target/surefire-reports";
+    private static final String LAUNCHER = "target/launcher-reports";
     private static final String LAB = "target/lab-reports";
 
     private int passed;
@@ -34,6 +35,7 @@ public final class TestSummary {
         try (Stream<Path> modules = Files.list(root)) {
             for (Path module : modules.filter(Files::isDirectory).sorted().toList()) {
                 all.read(module.resolve(SUREFIRE));
+                all.read(module.resolve(LAUNCHER));
                 lab.read(module.resolve(LAB));
             }
         }

@@ -12,8 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The launcher of a checkout. It builds the checkout, so it is left out of the build: run it with {@code mvn -pl cli
- * -am test -Dcli.excludedGroups=lab -Dgroups=launcher -Dsurefire.failIfNoSpecifiedTests=false}.
+ * The launcher of a checkout. It builds the checkout, so it is left out of Maven's own run; {@code ./test} runs it
+ * after that.
  */
 @Tag("launcher")
 class LauncherTest {

@@ -10,6 +10,7 @@ import io.vfio4j.emulator.EmulatedKernel;
 import io.vfio4j.emulator.Faults;
 import io.vfio4j.ffm.Errno;
 import io.vfio4j.ffm.LibC;
+import io.vfio4j.stream.FrameKind;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -186,6 +187,32 @@ class MigratingTest {
         assertThat(run.cancel()).isEqualTo(ExitCode.CANCELLED.code());
         run.failsWith(ExitCode.CANCELLED).leavesSourceRunning();
         assertThat(run.json()).containsEntry("outcome", "cancelled").containsEntry("destinationState", "RUNNING");
+    }
+
+    @Test
+    void shouldSayThatTheOtherSideGaveUpWhenReceiveIsCancelled() throws Exception {
+        CliRun receiver = CliRun.start("receive", SLOW[0], "tcp:127.0.0.1:0");
+        CliRun source = CliRun.start("send", SLOW[0], receiver.awaitListening(), SLOW[1], SLOW[2]);
+        source.awaitErr(PRE_COPY);
+
+        assertThat(receiver.cancel()).isEqualTo(ExitCode.CANCELLED.code());
+
+        receiver.failsWith(ExitCode.CANCELLED);
+        source.failsWith(ExitCode.PEER_FAILED).leavesSourceRunning();
+        assertThat(source.err()).contains("see the message at the other side");
+    }
+
+    @Test
+    void shouldBeInDoubtWhenCommitIsLost() throws Exception {
+        CliRun receiver = CliRun.start("receive", "emulated:size=4MiB", "tcp:127.0.0.1:0", "--json");
+        try (CuttingRelay network = new CuttingRelay(receiver.awaitListening(), FrameKind.COMMIT)) {
+            CliRun source = CliRun.of("send", "emulated:size=4MiB", network.address());
+
+            source.failsWith(ExitCode.IN_DOUBT);
+            assertThat(source.err()).contains("stays stopped").doesNotContain("RUNNING again");
+            receiver.failsWith(ExitCode.TRANSPORT);
+            assertThat(receiver.json()).containsEntry("destinationState", "RUNNING");
+        }
     }
 
     @Test

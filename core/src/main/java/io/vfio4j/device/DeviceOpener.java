@@ -113,7 +113,16 @@ final class DeviceOpener {
                 MemorySegment bind = VfioDeviceBindIommufd.STRUCT.allocate(arena);
                 VfioDeviceBindIommufd.ARGSZ.set(bind, VfioDeviceBindIommufd.SIZE_WITHOUT_TOKEN);
                 VfioDeviceBindIommufd.IOMMUFD.set(bind, iommufd.fd());
-                check(device.bindIommufd(bind), name, "binding it to an iommufd failed");
+                int bound = device.bindIommufd(bind);
+                if (Errno.EINVAL.is(bound)) {
+                    // What the kernel says of a second bind; nothing else is wrong with this argument.
+                    throw new VfioException(
+                            Problem.BUSY,
+                            name,
+                            "binding it to an iommufd failed: something else has bound it already; stop that first",
+                            bound);
+                }
+                check(bound, name, "binding it to an iommufd failed");
 
                 MemorySegment ioas = IommuIoasAlloc.STRUCT.allocate(arena);
                 IommuIoasAlloc.SIZE.set(ioas, (int) IommuIoasAlloc.STRUCT.size());

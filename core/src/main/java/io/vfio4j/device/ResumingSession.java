@@ -57,7 +57,7 @@ public final class ResumingSession implements AutoCloseable {
             throw new VfioException(
                     Problem.FAILED, device.name(), "its state was not written whole, so it must not be used");
         }
-        device.setState(MigrationState.STOP, MigrationState.ERROR);
+        device.setState(MigrationState.STOP);
     }
 
     /** Closes the session's fd. Does nothing the second time. */

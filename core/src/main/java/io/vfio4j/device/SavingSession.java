@@ -112,10 +112,10 @@ public final class SavingSession implements AutoCloseable {
      * Keeps the running device from peer-to-peer DMA, the first step towards its stop: {@code PRE_COPY → PRE_COPY_P2P}.
      * Does nothing for a device without P2P.
      *
-     * @param recover where to go when that fails
+     * @param recover where to go when that fails, the best state first; with none, the device is reset at once
      * @throws VfioException as {@link VfioDevice#setState}
      */
-    public void quiesce(MigrationState recover) throws VfioException {
+    public void quiesce(MigrationState... recover) throws VfioException {
         if (phase == MigrationState.PRE_COPY && device.features().p2p()) {
             device.setState(MigrationState.PRE_COPY_P2P, recover);
             phase = MigrationState.PRE_COPY_P2P;
@@ -125,10 +125,10 @@ public final class SavingSession implements AutoCloseable {
     /**
      * Stops the device; the rest of its state follows in this session: {@code → STOP_COPY}.
      *
-     * @param recover where to go when that fails
+     * @param recover where to go when that fails, the best state first; with none, the device is reset at once
      * @throws VfioException as {@link VfioDevice#setState}
      */
-    public void stop(MigrationState recover) throws VfioException {
+    public void stop(MigrationState... recover) throws VfioException {
         device.setState(MigrationState.STOP_COPY, recover);
         phase = MigrationState.STOP_COPY;
     }

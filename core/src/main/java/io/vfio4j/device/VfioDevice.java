@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It is moved along the arcs of its state machine by {@link #setState}, {@link #startSaving} and
  * {@link #startResuming}, all of which share one rule: an arc that fails is followed by a look at the real state, by an
- * attempt to reach the given recover state, and by a reset where that fails too; the error of the arc is what the
- * caller gets.
+ * attempt to reach the given recover states, the first before the second, and by a reset where none can be reached; the
+ * error of the arc is what the caller gets.
  *
  * <p>Any thread may call; two threads must not move the device at the same time. A device opened by {@link VfioHost}
  * owns its fds and closes them; one made by {@link #adopt} leaves its fd to whoever owns it.
@@ -146,12 +146,12 @@ public final class VfioDevice implements AutoCloseable {
      * Moves the device to a state that opens no data transfer session.
      *
      * @param target where to
-     * @param recover where to go when that fails; {@link MigrationState#ERROR} resets the device at once
+     * @param recover where to go when that fails, the best state first; with none, the device is reset at once
      * @throws VfioException when the arc failed: {@link VfioException#stateAfter()} is the state that the device was
      *     left in; {@code ARC_REFUSED} without asking the kernel where the device lacks the state or where the request
      *     could lock up the kernel
      */
-    public void setState(MigrationState target, MigrationState recover) throws VfioException {
+    public void setState(MigrationState target, MigrationState... recover) throws VfioException {
         int session = arc(target, recover);
         if (session != NO_FD) {
             fd.libc().close(session);
@@ -175,11 +175,11 @@ public final class VfioDevice implements AutoCloseable {
      * Begins to read the device's state.
      *
      * @param target PRE_COPY while the device runs, or STOP_COPY
-     * @param recover where to go when that fails; {@link MigrationState#ERROR} resets the device at once
+     * @param recover where to go when that fails, the best state first; with none, the device is reset at once
      * @return the session, which the caller closes
      * @throws VfioException as {@link #setState}
      */
-    public SavingSession startSaving(MigrationState target, MigrationState recover) throws VfioException {
+    public SavingSession startSaving(MigrationState target, MigrationState... recover) throws VfioException {
         if (target != MigrationState.STOP_COPY && !target.isPreCopy()) {
             throw new IllegalArgumentException("saving happens in PRE_COPY or STOP_COPY, not in " + target);
         }
@@ -189,11 +189,11 @@ public final class VfioDevice implements AutoCloseable {
     /**
      * Begins to write the device's state; what it held is lost.
      *
-     * @param recover where to go when that fails; {@link MigrationState#ERROR} resets the device at once
+     * @param recover where to go when that fails, the best state first; with none, the device is reset at once
      * @return the session, which the caller closes
      * @throws VfioException as {@link #setState}
      */
-    public ResumingSession startResuming(MigrationState recover) throws VfioException {
+    public ResumingSession startResuming(MigrationState... recover) throws VfioException {
         return new ResumingSession(this, openSession(MigrationState.RESUMING, recover));
     }
 
@@ -231,7 +231,7 @@ public final class VfioDevice implements AutoCloseable {
         return name + ", " + identity;
     }
 
-    private DataFd openSession(MigrationState target, MigrationState recover) throws VfioException {
+    private DataFd openSession(MigrationState target, MigrationState... recover) throws VfioException {
         int session = arc(target, recover);
         if (session == NO_FD) {
             throw new VfioException(
@@ -241,7 +241,7 @@ public final class VfioDevice implements AutoCloseable {
     }
 
     /** The one way along an arc. Returns the data_fd of the session that it opened, or {@link #NO_FD}. */
-    private int arc(MigrationState target, MigrationState recover) throws VfioException {
+    private int arc(MigrationState target, MigrationState... recover) throws VfioException {
         requireState(target);
         if (target.isPreCopy()) {
             refuseIfBlocked(target, state());
@@ -256,7 +256,7 @@ public final class VfioDevice implements AutoCloseable {
             }
             VfioException failure =
                     new VfioException(Problem.FAILED, name, "setting state " + target + " failed", result);
-            recover(recover, failure);
+            recover(failure, recover);
             throw failure;
         }
     }
@@ -286,29 +286,15 @@ public final class VfioDevice implements AutoCloseable {
     }
 
     /** After a failed SET the device is in any state of the path: looks where, and leads it to a known one. */
-    private void recover(MigrationState recover, VfioException failure) {
-        MigrationState now = stateOrNull(failure);
-        if (now == recover) {
-            failure.recovered(now, false);
-            return;
-        }
-        if (now != null
-                && now != MigrationState.ERROR
-                && recover != MigrationState.ERROR
-                && !recover.isBlockedFrom(now)) {
-            try (Arena arena = Arena.ofConfined()) {
-                Feature feature = setStateArgument(arena, recover);
-                int result = fd.feature(feature.argument);
-                if (result >= 0) {
-                    int session = VfioDeviceFeatureMigState.DATA_FD.get(feature.payload);
-                    if (session != NO_FD) {
-                        fd.libc().close(session);
-                    }
-                    failure.recovered(recover, false);
-                    return;
-                }
-                failure.addSuppressed(new VfioException(
-                        Problem.FAILED, name, "setting state " + recover + " to recover failed", result));
+    private void recover(VfioException failure, MigrationState... states) {
+        for (MigrationState state : states) {
+            MigrationState now = stateOrNull(failure);
+            if (now == null || now == MigrationState.ERROR) {
+                break;
+            }
+            if (now == state || (!state.isBlockedFrom(now) && reach(state, failure))) {
+                failure.recovered(state, false);
+                return;
             }
         }
         try {
@@ -317,6 +303,23 @@ public final class VfioDevice implements AutoCloseable {
         } catch (VfioException e) {
             failure.addSuppressed(e);
             failure.recovered(stateOrNull(failure), true);
+        }
+    }
+
+    private boolean reach(MigrationState state, VfioException failure) {
+        try (Arena arena = Arena.ofConfined()) {
+            Feature feature = setStateArgument(arena, state);
+            int result = fd.feature(feature.argument);
+            if (result < 0) {
+                failure.addSuppressed(new VfioException(
+                        Problem.FAILED, name, "setting state " + state + " to recover failed", result));
+                return false;
+            }
+            int session = VfioDeviceFeatureMigState.DATA_FD.get(feature.payload);
+            if (session != NO_FD) {
+                fd.libc().close(session);
+            }
+            return true;
         }
     }
 

@@ -23,12 +23,21 @@ public record Forecast(
         long transitionNanos,
         long roundTripNanos) {
     /**
+     * Returns the part of the predicted downtime that no further pre-copy makes shorter.
+     *
+     * @return nanoseconds
+     */
+    public long fixedNanos() {
+        return transitionNanos + roundTripNanos;
+    }
+
+    /**
      * Returns the predicted downtime.
      *
      * @return nanoseconds, saturated at {@link Long#MAX_VALUE}
      */
     public long downtimeNanos() {
-        long sum = transferNanos + transitionNanos + roundTripNanos;
+        long sum = transferNanos + fixedNanos();
         return sum < 0 ? Long.MAX_VALUE : sum;
     }
 }

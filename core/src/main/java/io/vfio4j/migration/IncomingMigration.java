@@ -200,9 +200,9 @@ public final class IncomingMigration {
         long stopNanos = 0;
         long runNanos = 0;
         for (int i = 0; before == MigrationState.RUNNING && i < REHEARSALS && runNanos < SLOW_NANOS; i++) {
-            device.setState(MigrationState.STOP, MigrationState.ERROR);
+            device.setState(MigrationState.STOP);
             stopNanos = device.lastArcNanos();
-            runNanos = runDevice(MigrationState.ERROR);
+            runNanos = runDevice();
         }
         return new Message.Accept(stopNanos, runNanos);
     }
@@ -210,7 +210,7 @@ public final class IncomingMigration {
     /**
      * Takes the device from STOP to RUNNING, by way of RUNNING_P2P where it can. Returns the time that its arcs took.
      */
-    private long runDevice(MigrationState recover) throws VfioException {
+    private long runDevice(MigrationState... recover) throws VfioException {
         long nanos = 0;
         if (device.features().p2p()) {
             device.setState(MigrationState.RUNNING_P2P, recover);

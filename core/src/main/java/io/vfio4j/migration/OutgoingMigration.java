@@ -230,9 +230,9 @@ public final class OutgoingMigration {
             }
             long quiesced = System.nanoTime();
             if (session != null) {
-                session.stop(MigrationState.STOP);
+                session.stop(MigrationState.STOP, MigrationState.RUNNING);
             } else {
-                session = device.startSaving(MigrationState.STOP_COPY, MigrationState.STOP);
+                session = device.startSaving(MigrationState.STOP_COPY, MigrationState.STOP, before);
             }
             long copying = System.nanoTime();
             drain(sender, session);
@@ -402,13 +402,17 @@ public final class OutgoingMigration {
         to.awaitRunning();
     }
 
-    /** The device runs at the other side, or is whole in the file: nothing that fails here makes that undone. */
+    /**
+     * The device runs at the other side, or is whole in the file: nothing that fails here makes that undone. It must
+     * not run here with what it holds, so it is reset where it cannot be stopped.
+     */
     private void stopHere() {
         try {
             device.setState(MigrationState.STOP, MigrationState.STOP);
         } catch (VfioException e) {
-            listener.onNotice("the migration is complete, but the device could not be taken to STOP here ("
-                    + MigrationException.message(e) + "): do not use it before a reset");
+            listener.onNotice("the migration is complete, but the device did not go to STOP here ("
+                    + MigrationException.message(e) + ")"
+                    + (e.deviceWasReset() ? ": it was reset instead" : "; it is in " + e.stateAfter() + " now"));
         }
     }
 
@@ -434,8 +438,13 @@ public final class OutgoingMigration {
         return new MigrationException(
                 Reason.NOT_CONVERGED,
                 "pre-copy does not converge: after round " + forecast.round() + " the downtime would be "
-                        + TimeUnit.NANOSECONDS.toMillis(forecast.downtimeNanos()) + " ms, the limit is "
+                        + millis(forecast.downtimeNanos()) + " ms (" + millis(forecast.fixedNanos())
+                        + " ms of it for the devices' transitions and the handover), the limit is "
                         + parameters.downtimeLimit().toMillis() + " ms; raise the limit, or let it switch over anyway");
+    }
+
+    private static long millis(long nanos) {
+        return TimeUnit.NANOSECONDS.toMillis(nanos);
     }
 
     /** Ends a migration that failed in its course: takes the device back, or leaves it in doubt. */
@@ -491,20 +500,37 @@ public final class OutgoingMigration {
     }
 
     private void takeBack(MigrationState before, MigrationException failure) {
+        // A reset would lose what the device holds, so STOP is where to recover to, and to try again from.
+        boolean back = takeDeviceBack(before, failure);
+        if (!back) {
+            back = takeDeviceBack(before, failure);
+        }
+        if (!vmStopped) {
+            return;
+        }
+        if (!back) {
+            listener.onNotice(
+                    "the virtual machine stays stopped, for its device does not run: take the device to RUNNING "
+                            + "and resume it, or reset the device");
+            return;
+        }
         try {
-            // A reset would lose what the device holds, so STOP is where to recover to.
+            vm.resume();
+        } catch (IOException e) {
+            failure.addSuppressed(e);
+            listener.onNotice("the virtual machine could not be resumed: " + MigrationException.message(e));
+        }
+    }
+
+    private boolean takeDeviceBack(MigrationState before, MigrationException failure) {
+        try {
             device.setState(before, MigrationState.STOP);
+            return true;
         } catch (VfioException e) {
             failure.addSuppressed(e);
-            listener.onNotice("the device could not be taken back to " + before + ": " + MigrationException.message(e));
-        }
-        if (vmStopped) {
-            try {
-                vm.resume();
-            } catch (IOException e) {
-                failure.addSuppressed(e);
-                listener.onNotice("the virtual machine could not be resumed: " + MigrationException.message(e));
-            }
+            listener.onNotice("the device could not be taken back to " + before + ": " + MigrationException.message(e)
+                    + (e.deviceWasReset() ? "; it was reset, and what it held is lost" : ""));
+            return e.stateAfter() == MigrationState.RUNNING;
         }
     }
 

@@ -26,6 +26,7 @@ public interface SwitchoverPolicy {
     /**
      * Returns the policy that parameters describe: switch over when all initial bytes are gone and the predicted
      * downtime fits the limit; when rounds or time are over, do as {@link MigrationParameters#whenNotConverging} says.
+     * Where that is to give up, that is done at once if the limit is below what no pre-copy makes shorter.
      *
      * @param parameters the limits
      * @return the policy
@@ -37,14 +38,16 @@ public interface SwitchoverPolicy {
                     && forecast.downtimeNanos() <= parameters.downtimeLimit().toNanos()) {
                 return Decision.SWITCH_OVER;
             }
+            boolean givesUp = parameters.whenNotConverging() == MigrationParameters.NotConverging.GIVE_UP;
+            if (givesUp && forecast.fixedNanos() > parameters.downtimeLimit().toNanos()) {
+                return Decision.GIVE_UP;
+            }
             boolean over = (parameters.maxRounds() > 0 && forecast.round() >= parameters.maxRounds())
                     || forecast.elapsedNanos() >= parameters.maxPreCopy().toNanos();
             if (!over) {
                 return Decision.CONTINUE;
             }
-            return parameters.whenNotConverging() == MigrationParameters.NotConverging.SWITCH_OVER
-                    ? Decision.SWITCH_OVER
-                    : Decision.GIVE_UP;
+            return givesUp ? Decision.GIVE_UP : Decision.SWITCH_OVER;
         };
     }
 }

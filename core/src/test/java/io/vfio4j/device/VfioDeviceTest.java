@@ -86,6 +86,21 @@ class VfioDeviceTest {
     }
 
     @Test
+    void shouldTryTheNextRecoverStateWhenTheFirstFails() {
+        script.failSet("STOP_COPY", Errno.EIO, "PRE_COPY_P2P").failSet("STOP", Errno.EBUSY, "PRE_COPY_P2P");
+
+        VfioException e = failing(() -> device.startSaving(STOP_COPY, STOP, RUNNING));
+
+        assertThat(script.calls()).containsExactly("SET STOP_COPY", "GET", "SET STOP", "GET", "SET RUNNING");
+        assertOriginal(e, "dev: setting state STOP_COPY failed: EIO (5)", Errno.EIO);
+        assertThat(e.stateAfter()).isEqualTo(RUNNING);
+        assertThat(e.deviceWasReset()).isFalse();
+        assertThat(e.getSuppressed())
+                .singleElement()
+                .satisfies(s -> assertThat(s).hasMessageContaining("setting state STOP to recover failed: EBUSY"));
+    }
+
+    @Test
     void shouldKeepTheOriginalErrorWhenTheResetFailsToo() {
         script.failSet("STOP", Errno.EIO, "ERROR");
         script.resetResult = Errno.ETIMEDOUT.negated();
@@ -136,12 +151,12 @@ class VfioDeviceTest {
     }
 
     @Test
-    void shouldResetAtOnceWhenErrorIsTheRecoverState() {
+    void shouldResetAtOnceWhenThereIsNoRecoverState() {
         script.failSet("STOP", Errno.EINVAL, "RESUMING").in("RESUMING");
 
-        VfioException e = failing(() -> device.setState(STOP, ERROR));
+        VfioException e = failing(() -> device.setState(STOP));
 
-        assertThat(script.calls()).containsExactly("SET STOP", "GET", "RESET", "GET");
+        assertThat(script.calls()).containsExactly("SET STOP", "RESET", "GET");
         assertThat(e.deviceWasReset()).isTrue();
     }
 

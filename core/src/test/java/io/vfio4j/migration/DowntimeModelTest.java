@@ -108,6 +108,23 @@ class DowntimeModelTest {
         assertThat(pace.waitNanos(0)).isZero();
     }
 
+    @Test
+    void shouldGiveUpAtOnceWhenNoPreCopyCanFitTheLimit() {
+        Forecast slowDevice = new Forecast(1, 0, 0, 0, 1, 0, 40 * MS, 20 * MS);
+        MigrationParameters.Builder limits = MigrationParameters.builder().downtimeLimit(Duration.ofMillis(50));
+
+        assertThat(SwitchoverPolicy.of(limits.build()).decide(slowDevice)).isEqualTo(Decision.GIVE_UP);
+        assertThat(SwitchoverPolicy.of(limits.whenNotConverging(NotConverging.SWITCH_OVER)
+                                .build())
+                        .decide(slowDevice))
+                .isEqualTo(Decision.CONTINUE);
+        assertThat(SwitchoverPolicy.of(MigrationParameters.builder()
+                                .downtimeLimit(Duration.ofMillis(60))
+                                .build())
+                        .decide(slowDevice))
+                .isEqualTo(Decision.SWITCH_OVER);
+    }
+
     private static Forecast forecast(int round, long elapsed, long initial, long transfer) {
         return new Forecast(round, elapsed, initial, 0, 1, transfer, 0, 0);
     }

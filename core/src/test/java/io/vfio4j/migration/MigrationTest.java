@@ -232,7 +232,33 @@ class MigrationTest {
             assertThat(receiving.failure()).isNull();
         }
         assertThat(sourceVm.calls).containsExactly("stop");
-        assertThat(sourceEvents.notices).singleElement().asString().contains("could not be taken to STOP here");
+        assertThat(sourceEvents.notices).singleElement().asString().contains("it was reset instead");
+    }
+
+    @Test
+    void shouldTryAgainWhenTheSourceDoesNotRunAtOnce() throws Exception {
+        sourceVm.stopFailure = new IOException("no stop");
+        source.failSet("RUNNING", Errno.EIO, "RUNNING_P2P");
+        try (Receiving receiving = new Receiving("tcp")) {
+            failing(() -> outgoing().run(receiving.address()));
+            receiving.failure();
+        }
+        assertSourceRunsAgain();
+        assertThat(sourceEvents.notices).singleElement().asString().contains("could not be taken back to RUNNING");
+    }
+
+    @Test
+    void shouldNotRunTheVirtualMachineWithADeviceThatDoesNotRun() throws Exception {
+        sourceVm.stopFailure = new IOException("no stop");
+        source.failSet("RUNNING", Errno.EIO, "RUNNING_P2P").failSet("RUNNING", Errno.EIO, "RUNNING_P2P");
+        try (Receiving receiving = new Receiving("tcp")) {
+            failing(() -> outgoing().run(receiving.address()));
+            receiving.failure();
+        }
+        assertThat(source.state()).isEqualTo("STOP");
+        assertThat(source.calls()).doesNotContain("RESET");
+        assertThat(sourceVm.calls).containsExactly("stop");
+        assertThat(sourceEvents.notices).hasSize(3).last().asString().contains("the virtual machine stays stopped");
     }
 
     @ParameterizedTest

@@ -118,12 +118,12 @@ public abstract class DeviceContract {
                 || (target == MigrationState.STOP_COPY && now.isPreCopy())
                 || (target.isPreCopy() && now.isPreCopy());
         if (target == MigrationState.RESUMING && now != target) {
-            return device.startResuming(MigrationState.ERROR);
+            return device.startResuming();
         }
         if ((target == MigrationState.STOP_COPY || target.isPreCopy()) && !opensNoSession) {
-            return device.startSaving(target, MigrationState.ERROR);
+            return device.startSaving(target);
         }
-        device.setState(target, MigrationState.ERROR);
+        device.setState(target);
         return () -> {};
     }
 
@@ -180,7 +180,7 @@ public abstract class DeviceContract {
             readToEnd(session, buffer, MEBIBYTE, new ByteArrayOutputStream());
             assertThat(session.precopyInfo()).isEqualTo(PrecopyInfo.EMPTY);
         }
-        device.setState(MigrationState.RUNNING, MigrationState.ERROR);
+        device.setState(MigrationState.RUNNING);
         assertThat(device.state()).isEqualTo(MigrationState.RUNNING);
     }
 
@@ -267,8 +267,8 @@ public abstract class DeviceContract {
         VfioDevice device = make().device();
 
         try (SavingSession session = device.startSaving(MigrationState.STOP_COPY, MigrationState.RUNNING)) {
-            assertArcRefused(() -> device.setState(MigrationState.PRE_COPY, MigrationState.ERROR));
-            assertArcRefused(() -> device.setState(MigrationState.PRE_COPY_P2P, MigrationState.ERROR));
+            assertArcRefused(() -> device.setState(MigrationState.PRE_COPY));
+            assertArcRefused(() -> device.setState(MigrationState.PRE_COPY_P2P));
             assertThat(session.phase()).isEqualTo(MigrationState.STOP_COPY);
         }
         assertThat(device.state()).isEqualTo(MigrationState.STOP_COPY);

@@ -156,7 +156,7 @@ class EndToEndTest {
             byte[] state = DeviceContract.stateOf(device);
             state[SCRATCH_REGISTER_AT] = (byte) scratch;
             DeviceContract.load(device, state);
-            device.setState(MigrationState.RUNNING, MigrationState.ERROR);
+            device.setState(MigrationState.RUNNING);
             return state;
         }
     }
@@ -303,6 +303,7 @@ class EndToEndTest {
     @Test
     void shouldSayWhatToDoWhenTheDeviceIsInUse() throws Exception {
         Mdev mdev = resting("full", 4 * MEBIBYTE);
+        assertSaysThatItIsInUse(mdev.cdev(), mdev.cdev());
         assertSaysThatItIsInUse(mdev.cdev(), mdev.grouped());
         assertSaysThatItIsInUse(mdev.grouped(), mdev.cdev());
         assertThat(folder).isEmptyDirectory();

@@ -49,7 +49,7 @@ class MttyContractTest {
             byte[] state = DeviceContract.stateOf(device());
             state[SCRATCH_REGISTER_AT] = (byte) value;
             DeviceContract.load(device(), state);
-            device().setState(MigrationState.RUNNING, MigrationState.ERROR);
+            device().setState(MigrationState.RUNNING);
         }
 
         /** It shows no digest, but its whole state is so small that it can be compared. */

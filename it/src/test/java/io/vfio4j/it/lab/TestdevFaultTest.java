@@ -41,7 +41,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -309,7 +308,6 @@ class TestdevFaultTest {
         assertRunsOnWhenAnArcFails(type, arc, " 1", true);
     }
 
-    @Disabled("the way back leads through STOP only, and then by a reset: the source loses its state")
     @ParameterizedTest
     @CsvSource({"noprecopy, RUNNING_P2P STOP", "minimal, RUNNING STOP"})
     void shouldRunOnAtTheSourceWhenItCannotBeStoppedAtAll(String type, String arc) throws Exception {
@@ -359,7 +357,7 @@ class TestdevFaultTest {
         assertThat(pair.source.device.state()).isEqualTo(MigrationState.ERROR);
         assertThat(pair.source.mdev.log()).contains("fail_reset 16");
         assertThat(failure.getSuppressed()).isNotEmpty();
-        assertThat(pair.source.vmCalls).containsExactly("stop", "resume");
+        assertThat(pair.source.vmCalls).containsExactly("stop");
         assertThat(pair.source.notices).isNotEmpty();
         assertThat(pair.destination.device.state()).isEqualTo(MigrationState.RUNNING);
 
