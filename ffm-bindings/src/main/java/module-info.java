@@ -13,4 +13,7 @@ module io.vfio4j.ffm {
     exports io.vfio4j.ffm;
     exports io.vfio4j.ffm.vfio;
     exports io.vfio4j.ffm.iommufd;
+    exports io.vfio4j.ffm.kvm;
+    exports io.vfio4j.ffm.mm;
+    exports io.vfio4j.ffm.net;
 }

@@ -260,6 +260,31 @@ public final class EmulatedKernel implements LibC, AutoCloseable {
     }
 
     @Override
+    public int userfaultfd(int flags) {
+        return real.userfaultfd(flags);
+    }
+
+    @Override
+    public int socket(int domain, int type, int protocol) {
+        return real.socket(domain, type, protocol);
+    }
+
+    @Override
+    public int connect(int fd, MemorySegment address) {
+        return real.connect(fd, address);
+    }
+
+    @Override
+    public int setsockopt(int fd, int level, int option, MemorySegment value) {
+        return real.setsockopt(fd, level, option, value);
+    }
+
+    @Override
+    public int getsockopt(int fd, int level, int option, MemorySegment value, MemorySegment length) {
+        return real.getsockopt(fd, level, option, value, length);
+    }
+
+    @Override
     public long sendmsg(int fd, MemorySegment message, int flags) {
         return real.sendmsg(fd, message, flags);
     }

@@ -48,6 +48,10 @@ public interface LibC {
     int POLLOUT = 0x4;
     /** {@code AF_UNIX}: local sockets. */
     int AF_UNIX = 1;
+    /** {@code AF_INET}: IPv4 sockets. */
+    int AF_INET = 2;
+    /** {@code AF_INET6}: IPv6 sockets. */
+    int AF_INET6 = 10;
     /** {@code SOCK_STREAM}: an ordered stream of bytes. */
     int SOCK_STREAM = 1;
     /** {@code SOCK_CLOEXEC}: the socket is closed on {@code execve}. */
@@ -244,6 +248,14 @@ public interface LibC {
     int madvise(long address, long length, int advice);
 
     /**
+     * Makes a userfaultfd: {@code userfaultfd(2)}.
+     *
+     * @param flags {@code O_CLOEXEC}, {@code UFFD_USER_MODE_ONLY}
+     * @return the fd, or {@code -errno}; {@code -ENOSYS} on processors other than x86-64
+     */
+    int userfaultfd(int flags);
+
+    /**
      * Makes two connected sockets: {@code socketpair(2)}.
      *
      * @param domain {@code AF_UNIX}
@@ -252,6 +264,48 @@ public interface LibC {
      * @return 0, or {@code -errno}
      */
     int socketpair(int domain, int type, MemorySegment fds);
+
+    /**
+     * Makes a socket: {@code socket(2)}.
+     *
+     * @param domain {@code AF_*}
+     * @param type {@code SOCK_*}
+     * @param protocol {@code IPPROTO_*}; 0 for the domain's own
+     * @return the fd, or {@code -errno}
+     */
+    int socket(int domain, int type, int protocol);
+
+    /**
+     * Connects a socket: {@code connect(2)}.
+     *
+     * @param fd the socket
+     * @param address the peer's address, all of it
+     * @return 0, or {@code -errno}
+     */
+    int connect(int fd, MemorySegment address);
+
+    /**
+     * Sets an option of a socket: {@code setsockopt(2)}.
+     *
+     * @param fd the socket
+     * @param level the option's level, such as {@code SOL_SOCKET}
+     * @param option the option
+     * @param value its value, all of it
+     * @return 0, or {@code -errno}
+     */
+    int setsockopt(int fd, int level, int option, MemorySegment value);
+
+    /**
+     * Gets an option of a socket: {@code getsockopt(2)}.
+     *
+     * @param fd the socket
+     * @param level the option's level, such as {@code SOL_SOCKET}
+     * @param option the option
+     * @param value receives its value
+     * @param length the room for the value in bytes, 4 bytes; the value's length on return
+     * @return 0, or {@code -errno}
+     */
+    int getsockopt(int fd, int level, int option, MemorySegment value, MemorySegment length);
 
     /**
      * Sends a message, possibly with fds beside it: {@code sendmsg(2)}. {@link FdPassing} builds such messages.

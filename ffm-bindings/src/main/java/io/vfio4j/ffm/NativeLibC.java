@@ -31,6 +31,9 @@ final class NativeLibC implements LibC {
     static final NativeLibC INSTANCE = new NativeLibC();
 
     private static final int F_DUPFD_CLOEXEC = 1030;
+    private static final long __NR_userfaultfd = 323;
+    private static final boolean X86_64 =
+            System.getProperty("os.arch", "unknown").equals("amd64");
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
@@ -76,10 +79,22 @@ final class NativeLibC implements LibC {
             function("madvise", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT));
     private static final MethodHandle SOCKETPAIR =
             function("socketpair", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle SOCKET =
+            function("socket", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle CONNECT =
+            function("connect", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle SETSOCKOPT =
+            function("setsockopt", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle GETSOCKOPT =
+            function("getsockopt", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS));
     private static final MethodHandle SENDMSG =
             function("sendmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
     private static final MethodHandle RECVMSG =
             function("recvmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
+
+    // The C library has no function for it.
+    private static final MethodHandle USERFAULTFD =
+            variadic("syscall", 1, FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT));
 
     private NativeLibC() {}
 
@@ -266,10 +281,64 @@ final class NativeLibC implements LibC {
     }
 
     @Override
+    public int userfaultfd(int flags) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            return X86_64
+                    ? (int) result((long) USERFAULTFD.invokeExact(errno, __NR_userfaultfd, flags), errno)
+                    : Errno.ENOSYS.negated();
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
     public int socketpair(int domain, int type, MemorySegment fds) {
         MemorySegment errno = CAPTURED.get();
         try {
             return result((int) SOCKETPAIR.invokeExact(errno, domain, type, 0, fds), errno);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int socket(int domain, int type, int protocol) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            return result((int) SOCKET.invokeExact(errno, domain, type, protocol), errno);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int connect(int fd, MemorySegment address) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            int length = Math.toIntExact(address.byteSize());
+            return result((int) CONNECT.invokeExact(errno, fd, address, length), errno);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int setsockopt(int fd, int level, int option, MemorySegment value) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            int length = Math.toIntExact(value.byteSize());
+            return result((int) SETSOCKOPT.invokeExact(errno, fd, level, option, value, length), errno);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int getsockopt(int fd, int level, int option, MemorySegment value, MemorySegment length) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            return result((int) GETSOCKOPT.invokeExact(errno, fd, level, option, value, length), errno);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -8,6 +8,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -24,6 +25,8 @@ import java.util.List;
  * @param fields the fields in C order
  */
 public record Struct(String name, long size, long alignment, List<Field> fields) {
+
+    private static final VarHandle SHARED_INT = JAVA_INT.varHandle().withInvokeExactBehavior();
 
     /** A field of a C struct. */
     public sealed interface Field permits U8, U16, U32, S32, U64, Bytes {
@@ -140,6 +143,26 @@ public record Struct(String name, long size, long alignment, List<Field> fields)
          */
         public void set(MemorySegment struct, int value) {
             struct.set(JAVA_INT, offset, value);
+        }
+
+        /**
+         * Reads the field before all that the program reads thereafter (acquire).
+         *
+         * @param struct the struct
+         * @return the 32 bits
+         */
+        public int getAcquire(MemorySegment struct) {
+            return (int) SHARED_INT.getAcquire(struct, offset);
+        }
+
+        /**
+         * Writes the field after all that the program has read and written so far (release).
+         *
+         * @param struct the struct
+         * @param value the 32 bits
+         */
+        public void setRelease(MemorySegment struct, int value) {
+            SHARED_INT.setRelease(struct, offset, value);
         }
 
         @Override

@@ -28,7 +28,8 @@ import org.junit.jupiter.api.TestFactory;
  * looking, so that what is bound later cannot be forgotten here.
  */
 class GoldenValuesTest {
-    private static final GoldenValues GOLDEN = GoldenValues.read("/uapi-values.tsv", "/libc-values.tsv");
+    private static final GoldenValues GOLDEN =
+            GoldenValues.read("/uapi-values.tsv", "/uapi-more-values.tsv", "/libc-values.tsv");
 
     @TestFactory
     Stream<DynamicTest> shouldLayOutStructAsTheCompilerDoes() throws Exception {

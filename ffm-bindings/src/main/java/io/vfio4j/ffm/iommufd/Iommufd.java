@@ -77,6 +77,15 @@ public final class Iommufd {
     /** The caller says which kind of data it wishes for. After 6.12. */
     public static final int IOMMU_HW_INFO_FLAG_INPUT_TYPE = 1 << 0;
 
+    /** The IOMMU says nothing of its own. */
+    public static final int IOMMU_HW_INFO_TYPE_NONE = 0;
+
+    /** The IOMMU is Intel's. */
+    public static final int IOMMU_HW_INFO_TYPE_INTEL_VTD = 1;
+
+    /** The IOMMU is an SMMUv3. */
+    public static final int IOMMU_HW_INFO_TYPE_ARM_SMMUV3 = 2;
+
     /** The IOMMU can track dirty pages. */
     public static final int IOMMU_HW_CAP_DIRTY_TRACKING = 1 << 0;
 

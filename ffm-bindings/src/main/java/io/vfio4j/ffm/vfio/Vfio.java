@@ -131,6 +131,18 @@ public final class Vfio {
     /** It is a device of a CDX bus. */
     public static final int VFIO_DEVICE_FLAGS_CDX = 1 << 8;
 
+    /** Device capability: which atomic operations of a PCI device the root completes. */
+    public static final int VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP = 5;
+
+    /** The root completes atomic operations of 32 bits. */
+    public static final int VFIO_PCI_ATOMIC_COMP32 = 1 << 0;
+
+    /** The root completes atomic operations of 64 bits. */
+    public static final int VFIO_PCI_ATOMIC_COMP64 = 1 << 1;
+
+    /** The root completes atomic operations of 128 bits. */
+    public static final int VFIO_PCI_ATOMIC_COMP128 = 1 << 2;
+
     /** The region can be read. */
     public static final int VFIO_REGION_INFO_FLAG_READ = 1 << 0;
 
@@ -198,6 +210,27 @@ public final class Vfio {
 
     /** All devices that need to be are the caller's. */
     public static final int VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED = 1 << 1;
+
+    /** In place of a device's id: none, and none needed. */
+    public static final int VFIO_PCI_DEVID_OWNED = 0;
+
+    /** In place of a device's id: the device is in the way of a hot reset. */
+    public static final int VFIO_PCI_DEVID_NOT_OWNED = -1;
+
+    /** The write is 1 byte wide. */
+    public static final int VFIO_DEVICE_IOEVENTFD_8 = 1 << 0;
+
+    /** The write is 2 bytes wide. */
+    public static final int VFIO_DEVICE_IOEVENTFD_16 = 1 << 1;
+
+    /** The write is 4 bytes wide. */
+    public static final int VFIO_DEVICE_IOEVENTFD_32 = 1 << 2;
+
+    /** The write is 8 bytes wide. */
+    public static final int VFIO_DEVICE_IOEVENTFD_64 = 1 << 3;
+
+    /** The bits of the flags that are the width. */
+    public static final int VFIO_DEVICE_IOEVENTFD_SIZE_MASK = 0xf;
 
     /** Binding comes with a VF token. After 6.12. */
     public static final int VFIO_DEVICE_BIND_FLAG_TOKEN = 1 << 0;
@@ -342,6 +375,12 @@ public final class Vfio {
 
     /** Feature, GET and SET: whether a CDX device may begin DMA. */
     public static final int VFIO_DEVICE_FEATURE_BUS_MASTER = 10;
+
+    /** The device may not begin DMA. */
+    public static final int VFIO_DEVICE_FEATURE_CLEAR_MASTER = 0;
+
+    /** The device may begin DMA. */
+    public static final int VFIO_DEVICE_FEATURE_SET_MASTER = 1;
 
     /** Feature, GET: makes a dma-buf of parts of a region. After 6.12. */
     public static final int VFIO_DEVICE_FEATURE_DMA_BUF = 11;

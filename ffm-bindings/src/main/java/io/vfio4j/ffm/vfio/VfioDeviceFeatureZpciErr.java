@@ -4,8 +4,8 @@ package io.vfio4j.ffm.vfio;
 import io.vfio4j.ffm.Struct;
 
 /**
- * Mirrors {@code struct vfio_device_feature_zpci_err} of {@code linux/vfio.h}: the next pending error of an s390 PCI
- * device. After 7.2.
+ * Mirrors {@code struct vfio_device_feature_zpci_err} of {@code linux/vfio.h}: an error of an s390 PCI device. After
+ * 7.2.
  */
 public final class VfioDeviceFeatureZpciErr {
     private static final Struct.Builder C = Struct.named("vfio_device_feature_zpci_err");

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.ffm.kvm;
+
+import io.vfio4j.ffm.Struct;
+
+/**
+ * Mirrors {@code struct kvm_userspace_memory_region} of {@code linux/kvm.h}: makes, changes or removes a slot of guest
+ * memory.
+ */
+public final class KvmUserspaceMemoryRegion {
+    private static final Struct.Builder C = Struct.named("kvm_userspace_memory_region");
+
+    /** {@code slot}: the slot. */
+    public static final Struct.U32 SLOT = C.u32("slot");
+
+    /** {@code flags}: {@code KVM_MEM_*}. */
+    public static final Struct.U32 FLAGS = C.u32("flags");
+
+    /** {@code guest_phys_addr}: where the guest sees it. */
+    public static final Struct.U64 GUEST_PHYS_ADDR = C.u64("guest_phys_addr");
+
+    /** {@code memory_size}: its length in bytes; 0 removes the slot. */
+    public static final Struct.U64 MEMORY_SIZE = C.u64("memory_size");
+
+    /** {@code userspace_addr}: its address in this process. */
+    public static final Struct.U64 USERSPACE_ADDR = C.u64("userspace_addr");
+
+    /** The layout. */
+    public static final Struct STRUCT = C.end();
+
+    private KvmUserspaceMemoryRegion() {}
+}
