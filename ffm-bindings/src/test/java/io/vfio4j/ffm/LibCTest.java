@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -178,6 +179,12 @@ class LibCTest {
     }
 
     @Test
+    void shouldReturnTheErrnoOfUserfaultfd() {
+        assumeTrue(System.getProperty("os.arch").equals("amd64"), "bound on x86-64 only");
+        assertThat(libc.userfaultfd(-1)).isEqualTo(Errno.EINVAL.negated());
+    }
+
+    @Test
     void shouldDuplicateAnFd() throws IOException {
         int fd = memfd(9);
         int copy = own(libc.dup(fd));
@@ -299,6 +306,15 @@ class LibCTest {
         MemorySegment back = arena.allocate(1);
         assertThat(libc.pread(fd, back, 0, 1, 5)).isEqualTo(1);
         assertThat(back.get(JAVA_BYTE, 0)).isEqualTo((byte) 'x');
+    }
+
+    @Test
+    void shouldMapAPartOfAFile() {
+        int fd = memfd(2 * PAGE);
+        assertThat(libc.pwrite(fd, text("part"), 0, 4, PAGE + 8)).isEqualTo(4);
+        MemorySegment memory = MappedMemory.map(libc, PAGE, LibC.MAP_SHARED, fd, PAGE, arena);
+        assertThat(memory.byteSize()).isEqualTo(PAGE);
+        assertThat(bytes(memory.asSlice(8, 4))).isEqualTo("part");
     }
 
     @Test
