@@ -365,7 +365,7 @@ public record Struct(String name, long size, long alignment, List<Field> fields)
          * Lets the next field begin where an earlier one does: both are members of a union. The field after it follows
          * the longer of the two.
          *
-         * @param member the union's first member
+         * @param member the union's first member, whose alignment is the largest
          * @return this builder
          */
         public Builder over(Field member) {
@@ -399,7 +399,11 @@ public record Struct(String name, long size, long alignment, List<Field> fields)
         }
 
         private long next(long size, long fieldAlignment) {
-            long offset = union >= 0 ? union : align(end, fieldAlignment);
+            long offset = align(union >= 0 ? union : end, fieldAlignment);
+            if (union >= 0 && offset != union) {
+                throw new IllegalStateException("the member of the union at " + union + " of " + name
+                        + " with the largest alignment must be its first");
+            }
             union = -1;
             end = Math.max(end, offset + size);
             alignment = Math.max(alignment, fieldAlignment);
