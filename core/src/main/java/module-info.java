@@ -9,6 +9,7 @@ module io.vfio4j.core {
 
     exports io.vfio4j.buffer;
     exports io.vfio4j.device;
+    exports io.vfio4j.dirty;
     exports io.vfio4j.migration;
     exports io.vfio4j.observe;
     exports io.vfio4j.stream;

@@ -38,6 +38,8 @@ class ArchitectureTest {
             .definedBy(BASE + "buffer..")
             .layer("device")
             .definedBy(BASE + "device..")
+            .layer("dirty")
+            .definedBy(BASE + "dirty..")
             .layer("stream")
             .definedBy(BASE + "stream..")
             .layer("transport")
@@ -59,6 +61,8 @@ class ArchitectureTest {
             .whereLayer("buffer")
             .mayOnlyAccessLayers("ffm")
             .whereLayer("device")
+            .mayOnlyAccessLayers("ffm")
+            .whereLayer("dirty")
             .mayOnlyAccessLayers("ffm")
             .whereLayer("stream")
             .mayOnlyAccessLayers("buffer")
@@ -89,6 +93,7 @@ class ArchitectureTest {
                     BASE + "ffm..",
                     BASE + "buffer..",
                     BASE + "device..",
+                    BASE + "dirty..",
                     BASE + "stream..",
                     BASE + "transport..",
                     BASE + "observe..",

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.dirty;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * The pages of a range that are dirty: one bit each, off-heap, as the kernel writes it.
+ *
+ * <p>Bit k stands for the k-th page from the range's start, the lowest bit of the first byte first. What is done to
+ * whole ranges goes by words of 64 pages; a scan stops at words that are neither empty nor full only. One thread at a
+ * time. It lives as long as its arena.
+ */
+public final class DirtyBitmap {
+    /** Receives one run of dirty pages. */
+    @FunctionalInterface
+    public interface RunVisitor {
+        /**
+         * Takes a run: the pages before and after it are clean, or outside.
+         *
+         * @param address its first address
+         * @param length its length in bytes; the last page counts whole
+         */
+        void run(long address, long length);
+    }
+
+    private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
+
+    private final AddressRange range;
+    private final int pageShift;
+    private final long pages;
+    private final long wordCount;
+    private final MemorySegment words;
+
+    /**
+     * Makes a bitmap without a dirty page.
+     *
+     * @param arena what it lives in
+     * @param range the addresses that it covers; the start is a multiple of the page size
+     * @param pageSize what a bit stands for, in bytes, a power of two
+     * @throws IllegalArgumentException for a page size or a start that is none
+     */
+    public DirtyBitmap(Arena arena, AddressRange range, long pageSize) {
+        if (Long.bitCount(pageSize) != 1 || pageSize < 0) {
+            throw new IllegalArgumentException("a page size is a power of two, not " + pageSize);
+        }
+        if ((range.start() & (pageSize - 1)) != 0) {
+            throw new IllegalArgumentException(
+                    "the range " + range + " does not begin at a multiple of " + pageSize + " bytes");
+        }
+        this.range = range;
+        this.pageShift = Long.numberOfTrailingZeros(pageSize);
+        this.pages = ((range.length() - 1) >>> pageShift) + 1;
+        this.wordCount = (pages + Long.SIZE - 1) >>> 6;
+        // A cache line, so that scans may use wide loads.
+        this.words = arena.allocate(wordCount * Long.BYTES, 64);
+    }
+
+    /**
+     * Returns the addresses that the bitmap covers.
+     *
+     * @return its range
+     */
+    public AddressRange range() {
+        return range;
+    }
+
+    /**
+     * Returns what a bit stands for.
+     *
+     * @return bytes, a power of two
+     */
+    public long pageSize() {
+        return 1L << pageShift;
+    }
+
+    /**
+     * Returns how many pages the bitmap covers.
+     *
+     * @return the number of bits in use
+     */
+    public long pages() {
+        return pages;
+    }
+
+    /**
+     * Returns the bits themselves: 64-bit words in native byte order, in whole words.
+     *
+     * @return the memory; bits beyond {@link #pages} are 0 and must stay so
+     */
+    public MemorySegment memory() {
+        return words;
+    }
+
+    /**
+     * Tells whether a page is dirty.
+     *
+     * @param page its number, from 0
+     * @return whether its bit is set
+     * @throws IndexOutOfBoundsException where there is no such page
+     */
+    public boolean isDirty(long page) {
+        return (word(requirePage(page) >>> 6) & 1L << page) != 0;
+    }
+
+    /**
+     * Counts the dirty pages.
+     *
+     * @return the population count
+     */
+    public long dirtyPages() {
+        long count = 0;
+        for (long i = 0; i < wordCount; i++) {
+            count += Long.bitCount(word(i));
+        }
+        return count;
+    }
+
+    /**
+     * Tells whether no page is dirty.
+     *
+     * @return whether all bits are 0
+     */
+    public boolean isEmpty() {
+        return nextDirty(0) == pages;
+    }
+
+    /**
+     * Looks for a dirty page.
+     *
+     * @param from the first page to look at
+     * @return the first dirty page from there on, or {@link #pages} where there is none
+     */
+    public long nextDirty(long from) {
+        return next(from, 0);
+    }
+
+    /**
+     * Looks for a clean page.
+     *
+     * @param from the first page to look at
+     * @return the first clean page from there on, or {@link #pages} where there is none
+     */
+    public long nextClean(long from) {
+        return next(from, -1L);
+    }
+
+    /**
+     * Visits the runs of dirty pages in the order of their addresses.
+     *
+     * @param visitor is told of each
+     */
+    public void forEachRun(RunVisitor visitor) {
+        long begin = -1;
+        for (long i = 0; i < wordCount; i++) {
+            long word = word(i);
+            if (begin >= 0) {
+                if (word == -1L) {
+                    continue;
+                }
+                int end = Long.numberOfTrailingZeros(~word);
+                visit(visitor, begin, (i << 6) + end);
+                begin = -1;
+                word &= -1L << end;
+            }
+            while (word != 0) {
+                int first = Long.numberOfTrailingZeros(word);
+                int length = Long.numberOfTrailingZeros(~(word >>> first));
+                if (first + length >= Long.SIZE) {
+                    begin = (i << 6) + first;
+                    break;
+                }
+                visit(visitor, (i << 6) + first, (i << 6) + first + length);
+                word &= -1L << (first + length);
+            }
+        }
+        if (begin >= 0) {
+            visit(visitor, begin, pages);
+        }
+    }
+
+    /**
+     * Marks all pages that a range touches.
+     *
+     * @param part the range; what of it lies outside of this bitmap is left out
+     */
+    public void mark(AddressRange part) {
+        change(part, true);
+    }
+
+    /**
+     * Calls all pages clean that a range touches.
+     *
+     * @param part the range; what of it lies outside of this bitmap is left out
+     */
+    public void clear(AddressRange part) {
+        change(part, false);
+    }
+
+    /** Calls all pages clean. */
+    public void clear() {
+        words.fill((byte) 0);
+    }
+
+    /**
+     * Adds the dirty pages of another bitmap, as far as both cover the same addresses. With other page sizes, each page
+     * that a dirty one touches becomes dirty.
+     *
+     * @param other the other, which is left as it is
+     */
+    public void or(DirtyBitmap other) {
+        if (other.range.start() == range.start() && other.pageShift == pageShift) {
+            long both = Math.min(pages, other.pages);
+            for (long i = 0; i < both >>> 6; i++) {
+                set(i, word(i) | other.word(i));
+            }
+            if ((both & 63) != 0) {
+                long last = both >>> 6;
+                set(last, word(last) | (other.word(last) & ((1L << both) - 1)));
+            }
+        } else if (range.overlaps(other.range)) {
+            other.forEachRun((address, length) -> mark(other.whole(address, length)));
+        }
+    }
+
+    /**
+     * Adds the dirty pages of a part of this bitmap to another, and calls them clean here.
+     *
+     * @param part the range; it begins and ends between pages of this bitmap
+     * @param target where to add
+     */
+    void moveTo(AddressRange part, DirtyBitmap target) {
+        long end = lastPage(part) + 1;
+        long page = nextDirty(firstPage(part));
+        while (page < end) {
+            long clean = Math.min(end, nextClean(page));
+            target.mark(whole(range.start() + (page << pageShift), (clean - page) << pageShift));
+            page = nextDirty(clean);
+        }
+        clear(part);
+    }
+
+    /** Has the kernel set the bits of a range, from the lowest bit of the byte at an address on. */
+    @FunctionalInterface
+    interface KernelCall {
+        Collected fill(long address, AddressRange range, DirtyBitmap bitmap);
+    }
+
+    /** Lets the kernel set bits right here, or, where the range's first bit is not the lowest of a byte, elsewhere. */
+    Collected filledByKernel(AddressRange part, KernelCall call) {
+        long page = (part.start() - range.start()) >>> pageShift;
+        if ((page & 7) == 0) {
+            return call.fill(words.address() + (page >>> 3), part, this);
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            DirtyBitmap aligned = new DirtyBitmap(arena, part, pageSize());
+            Collected collected = call.fill(aligned.words.address(), part, aligned);
+            or(aligned);
+            return collected;
+        }
+    }
+
+    private long firstPage(AddressRange part) {
+        return (range.intersect(part).start() - range.start()) >>> pageShift;
+    }
+
+    private long lastPage(AddressRange part) {
+        return (range.intersect(part).last() - range.start()) >>> pageShift;
+    }
+
+    private void change(AddressRange part, boolean dirty) {
+        if (!range.overlaps(part)) {
+            return;
+        }
+        long first = firstPage(part);
+        long last = lastPage(part);
+        long firstMask = -1L << first;
+        long lastMask = -1L >>> (63 - (last & 63));
+        long i = first >>> 6;
+        long lastWord = last >>> 6;
+        if (i == lastWord) {
+            change(i, firstMask & lastMask, dirty);
+            return;
+        }
+        change(i, firstMask, dirty);
+        if (++i < lastWord) {
+            words.asSlice(i * Long.BYTES, (lastWord - i) * Long.BYTES).fill((byte) (dirty ? -1 : 0));
+        }
+        change(lastWord, lastMask, dirty);
+    }
+
+    private void change(long index, long mask, boolean dirty) {
+        set(index, dirty ? word(index) | mask : word(index) & ~mask);
+    }
+
+    /** The first page from one on whose bit differs from those of a word of equal bits. */
+    private long next(long from, long equal) {
+        if (from >= pages) {
+            return pages;
+        }
+        long i = from >>> 6;
+        long different = (word(i) ^ equal) & -1L << from;
+        while (different == 0) {
+            if (++i == wordCount) {
+                return pages;
+            }
+            different = word(i) ^ equal;
+        }
+        return Math.min(pages, (i << 6) + Long.numberOfTrailingZeros(different));
+    }
+
+    private void visit(RunVisitor visitor, long firstPage, long endPage) {
+        visitor.run(range.start() + (firstPage << pageShift), (endPage - firstPage) << pageShift);
+    }
+
+    /** A run as a range; the last page of all may be cut short by the range's end. */
+    private AddressRange whole(long address, long length) {
+        return new AddressRange(address, Math.min(length, range.length() - (address - range.start())));
+    }
+
+    private long requirePage(long page) {
+        if (page < 0 || page >= pages) {
+            throw new IndexOutOfBoundsException("page " + page + " of " + pages);
+        }
+        return page;
+    }
+
+    private long word(long index) {
+        return words.get(WORD, index * Long.BYTES);
+    }
+
+    private void set(long index, long value) {
+        words.set(WORD, index * Long.BYTES, value);
+    }
+}
