@@ -36,7 +36,7 @@ import org.openjdk.jmh.annotations.Warmup;
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
 @Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
@@ -61,12 +61,15 @@ public class DirtyPages {
     @SuppressWarnings("NullAway.Init") // start() makes it
     private DeviceDmaTracker tracker;
 
-    /** What JMH reports beside the time. */
+    /** What JMH reports beside the time of a whole pass: the time per run and per page. */
     @State(Scope.Thread)
-    @AuxCounters(AuxCounters.Type.EVENTS)
+    @AuxCounters(AuxCounters.Type.OPERATIONS)
     public static class Counted {
-        /** How many runs of dirty pages there are. */
+        /** Runs of dirty pages. */
         public long runs;
+
+        /** Pages, dirty or not. */
+        public long pages;
     }
 
     /**
@@ -108,26 +111,28 @@ public class DirtyPages {
     /**
      * Collects, and visits what was collected, as a migration's round does.
      *
-     * @param counted how many runs that were
+     * @param counted of what
      * @return the bytes that are dirty
      * @throws DirtyTrackingException never
      */
     @Benchmark
     public long collectAndVisit(Counted counted) throws DirtyTrackingException {
         Collected how = tracker.collect(RANGE, collected);
-        counted.runs = runs;
+        counted.runs += runs;
+        counted.pages += written.pages();
         return how.reported() ? visit(collected) : 0;
     }
 
     /**
      * Visits the runs only.
      *
-     * @param counted how many that were
+     * @param counted of what
      * @return the bytes that are dirty
      */
     @Benchmark
     public long forEachRun(Counted counted) {
-        counted.runs = runs;
+        counted.runs += runs;
+        counted.pages += written.pages();
         return visit(written);
     }
 

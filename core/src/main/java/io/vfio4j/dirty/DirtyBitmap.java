@@ -27,6 +27,9 @@ public final class DirtyBitmap {
 
     private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
 
+    /** As far as a scan looks at word after word: with many short runs, the next one is near. */
+    private static final long NEAR_WORDS = 8;
+
     private final AddressRange range;
     private final int pageShift;
     private final long pages;
@@ -152,32 +155,47 @@ public final class DirtyBitmap {
      * @param visitor is told of each
      */
     public void forEachRun(RunVisitor visitor) {
-        long begin = -1;
-        for (long i = 0; i < wordCount; i++) {
+        long i = skip(0, 0);
+        while (i < wordCount) {
             long word = word(i);
-            if (begin >= 0) {
-                if (word == -1L) {
-                    continue;
-                }
-                int end = Long.numberOfTrailingZeros(~word);
-                visit(visitor, begin, (i << 6) + end);
-                begin = -1;
-                word &= -1L << end;
-            }
             while (word != 0) {
                 int first = Long.numberOfTrailingZeros(word);
                 int length = Long.numberOfTrailingZeros(~(word >>> first));
-                if (first + length >= Long.SIZE) {
-                    begin = (i << 6) + first;
-                    break;
+                long begin = (i << 6) + first;
+                if (first + length < Long.SIZE) {
+                    visit(visitor, begin, begin + length);
+                    word &= -1L << (first + length);
+                } else {
+                    i = skip(i + 1, -1L);
+                    word = i < wordCount ? word(i) : 0;
+                    int rest = Long.numberOfTrailingZeros(~word);
+                    visit(visitor, begin, Math.min(pages, (i << 6) + rest));
+                    word &= -1L << rest;
                 }
-                visit(visitor, (i << 6) + first, (i << 6) + first + length);
-                word &= -1L << (first + length);
+            }
+            i = skip(i + 1, 0);
+        }
+    }
+
+    /** The first word from one on that is not equal to a value, or {@link #wordCount}. */
+    private long skip(long from, long equal) {
+        long i = from;
+        for (long end = Math.min(wordCount, from + NEAR_WORDS); i < end; i++) {
+            if (word(i) != equal) {
+                return i;
             }
         }
-        if (begin >= 0) {
-            visit(visitor, begin, pages);
+        // From here on it is far: one branch for 256 pages lets the scan run at the speed of memory.
+        for (long end = wordCount - 3; i < end; i += 4) {
+            long different = (word(i) ^ equal) | (word(i + 1) ^ equal) | (word(i + 2) ^ equal) | (word(i + 3) ^ equal);
+            if (different != 0) {
+                break;
+            }
         }
+        while (i < wordCount && word(i) == equal) {
+            i++;
+        }
+        return i;
     }
 
     /**
@@ -301,8 +319,9 @@ public final class DirtyBitmap {
         }
         long i = from >>> 6;
         long different = (word(i) ^ equal) & -1L << from;
-        while (different == 0) {
-            if (++i == wordCount) {
+        if (different == 0) {
+            i = skip(i + 1, equal);
+            if (i == wordCount) {
                 return pages;
             }
             different = word(i) ^ equal;
