@@ -81,7 +81,7 @@ abstract class IncomingCommand extends ReportingCommand {
                 "the kernel chooses the port. Whoever connects and does not speak vfio4j is turned away.",
                 "",
                 "Examples:",
-                "  vfio4j receive emulated:size=1GiB tcp:0.0.0.0:4444",
+                "  vfio4j receive emulated:size=1GiB tcp:192.0.2.7:4444",
                 "  vfio4j receive 0000:3b:00.1 tcp:[::]:4444 --accept-timeout 1h",
                 "  vfio4j receive /dev/vfio/devices/vfio1 unix:/run/vfio4j.sock --json"
             })

@@ -89,6 +89,16 @@ public final class VfioDevice implements AutoCloseable {
     }
 
     /**
+     * Returns the device itself, for what this class does not do: regions, interrupts, DMA logging.
+     *
+     * @return its fd, which stays this device's
+     * @throws IllegalStateException when the device is closed
+     */
+    public DeviceFd deviceFd() {
+        return fd();
+    }
+
+    /**
      * Returns which parts of the migration protocol the device has.
      *
      * @return {@code VFIO_DEVICE_FEATURE_MIGRATION}, asked for when it was opened
@@ -109,7 +119,7 @@ public final class VfioDevice implements AutoCloseable {
                     arena,
                     Vfio.VFIO_DEVICE_FEATURE_GET | Vfio.VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
                     VfioDeviceFeatureMigState.STRUCT);
-            int result = fd.feature(feature.argument);
+            int result = fd().feature(feature.argument);
             if (result < 0) {
                 throw new VfioException(Problem.FAILED, name, "asking for its migration state failed", result);
             }
@@ -134,7 +144,7 @@ public final class VfioDevice implements AutoCloseable {
                     arena,
                     Vfio.VFIO_DEVICE_FEATURE_GET | Vfio.VFIO_DEVICE_FEATURE_MIG_DATA_SIZE,
                     VfioDeviceFeatureMigDataSize.STRUCT);
-            if (fd.feature(feature.argument) < 0) {
+            if (fd().feature(feature.argument) < 0) {
                 return UNKNOWN_STOP_COPY_LENGTH;
             }
             long length = VfioDeviceFeatureMigDataSize.STOP_COPY_LENGTH.get(feature.payload);
@@ -203,7 +213,7 @@ public final class VfioDevice implements AutoCloseable {
      * @throws VfioException when the reset failed or the device is not RUNNING thereafter
      */
     public void reset() throws VfioException {
-        int result = fd.reset();
+        int result = fd().reset();
         if (result < 0) {
             throw new VfioException(Problem.FAILED, name, "resetting it failed", result);
         }
@@ -213,7 +223,10 @@ public final class VfioDevice implements AutoCloseable {
         }
     }
 
-    /** Closes the fds that this device owns, the last opened first. Does nothing the second time. */
+    /**
+     * Closes the fds that this device owns, the last opened first. Does nothing the second time. Whatever is asked of
+     * the device thereafter is an {@link IllegalStateException}.
+     */
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
@@ -249,7 +262,7 @@ public final class VfioDevice implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             Feature feature = setStateArgument(arena, target);
             long begin = System.nanoTime();
-            int result = fd.feature(feature.argument);
+            int result = fd().feature(feature.argument);
             lastArcNanos = System.nanoTime() - begin;
             if (result >= 0) {
                 return VfioDeviceFeatureMigState.DATA_FD.get(feature.payload);
@@ -309,7 +322,7 @@ public final class VfioDevice implements AutoCloseable {
     private boolean reach(MigrationState state, VfioException failure) {
         try (Arena arena = Arena.ofConfined()) {
             Feature feature = setStateArgument(arena, state);
-            int result = fd.feature(feature.argument);
+            int result = fd().feature(feature.argument);
             if (result < 0) {
                 failure.addSuppressed(new VfioException(
                         Problem.FAILED, name, "setting state " + state + " to recover failed", result));
@@ -338,7 +351,7 @@ public final class VfioDevice implements AutoCloseable {
                     arena,
                     Vfio.VFIO_DEVICE_FEATURE_GET | Vfio.VFIO_DEVICE_FEATURE_MIGRATION,
                     VfioDeviceFeatureMigration.STRUCT);
-            int result = fd.feature(feature.argument);
+            int result = fd().feature(feature.argument);
             if (Errno.ENOTTY.is(result) || Errno.EINVAL.is(result)) {
                 throw new VfioException(
                         Problem.NO_MIGRATION,
@@ -357,8 +370,16 @@ public final class VfioDevice implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             Feature feature = new Feature(
                     arena, Vfio.VFIO_DEVICE_FEATURE_SET | Vfio.VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2, null);
-            return fd.feature(feature.argument) >= 0;
+            return fd().feature(feature.argument) >= 0;
         }
+    }
+
+    /** The one way to the device's fd: once it is closed, its number may be another file's. */
+    private DeviceFd fd() {
+        if (closed.get()) {
+            throw new IllegalStateException(name + ": it is closed");
+        }
+        return fd;
     }
 
     private static Feature setStateArgument(Arena arena, MigrationState state) {

@@ -32,11 +32,17 @@ final class FrameChannel implements AutoCloseable {
     private final BufferPool messageMemory;
     private final PooledBuffer messageBuffer;
 
+    /** Takes the connection over, also when this fails. */
     FrameChannel(LibC libc, Connection connection, int stream) {
         this.connection = connection;
         this.encoder = new FrameEncoder(stream);
         this.decoder = new FrameDecoder(stream);
-        this.messageMemory = new BufferPool(libc, 1, Frame.MAX_MESSAGE, false);
+        try {
+            this.messageMemory = new BufferPool(libc, 1, Frame.MAX_MESSAGE, false);
+        } catch (RuntimeException | Error e) {
+            connection.close();
+            throw e;
+        }
         PooledBuffer buffer = messageMemory.tryAcquire();
         if (buffer == null) {
             throw new IllegalStateException("a new pool has no free buffer");

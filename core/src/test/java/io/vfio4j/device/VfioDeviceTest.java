@@ -86,6 +86,21 @@ class VfioDeviceTest {
     }
 
     @Test
+    void shouldRefuseEverythingWhenItIsClosed() {
+        device.close();
+        device.close();
+
+        assertThatThrownBy(device::state)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("dev: it is closed");
+        assertThatThrownBy(() -> device.setState(STOP)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(device::stopCopyLength).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(device::reset).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(device::deviceFd).isInstanceOf(IllegalStateException.class);
+        assertThat(script.calls()).isEmpty();
+    }
+
+    @Test
     void shouldTryTheNextRecoverStateWhenTheFirstFails() {
         script.failSet("STOP_COPY", Errno.EIO, "PRE_COPY_P2P").failSet("STOP", Errno.EBUSY, "PRE_COPY_P2P");
 

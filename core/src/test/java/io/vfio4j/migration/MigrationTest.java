@@ -9,6 +9,7 @@ import io.vfio4j.device.DeviceIdentity;
 import io.vfio4j.device.VfioDevice;
 import io.vfio4j.device.VfioException;
 import io.vfio4j.ffm.Errno;
+import io.vfio4j.ffm.LibC;
 import io.vfio4j.ffm.vfio.Vfio;
 import io.vfio4j.ffm.vfio.VfioPrecopyInfo;
 import io.vfio4j.migration.MigrationException.Reason;
@@ -17,6 +18,7 @@ import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationProgress;
 import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.observe.Phase;
+import io.vfio4j.testing.ForwardingLibC;
 import io.vfio4j.testing.LeakCheck;
 import io.vfio4j.testing.ScriptedDevice;
 import io.vfio4j.testing.ScriptedLibC;
@@ -33,6 +35,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
@@ -245,6 +248,37 @@ class MigrationTest {
         }
         assertSourceRunsAgain();
         assertThat(sourceEvents.notices).singleElement().asString().contains("could not be taken back to RUNNING");
+    }
+
+    /** The pool's memory is there, that of a connection is not. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void shouldLeaveNoConnectionOpenWhenMemoryRunsOut(int mappings) throws Exception {
+        AtomicInteger left = new AtomicInteger(mappings);
+        LibC poor = new ForwardingLibC() {
+            @Override
+            public long mmap(long length, int protection, int flags, int fd, long offset) {
+                return left.getAndDecrement() > 0
+                        ? super.mmap(length, protection, flags, fd, offset)
+                        : Errno.ENOMEM.negated();
+            }
+        };
+        MigrationParameters parameters = parameters().build();
+        try (Receiving receiving = new Receiving("tcp")) {
+            MigrationException e = failing(() -> new OutgoingMigration(
+                            poor,
+                            adopt(source, "source"),
+                            sourceVm,
+                            parameters,
+                            SwitchoverPolicy.of(parameters),
+                            sourceEvents)
+                    .run(receiving.address()));
+
+            assertThat(e).hasMessageContaining("ENOMEM");
+            receiving.stop();
+        }
+        assertThat(source.state()).isEqualTo("RUNNING");
+        assertThat(sourceVm.calls).isEmpty();
     }
 
     @Test
