@@ -6,12 +6,12 @@ import io.vfio4j.dirty.Collected;
 import io.vfio4j.dirty.DeviceDmaTracker;
 import io.vfio4j.dirty.DirtyBitmap;
 import io.vfio4j.dirty.DirtyTrackingException;
+import io.vfio4j.ffm.ForwardingLibC;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.ffm.vfio.DeviceFd;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.reflect.Proxy;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
@@ -87,16 +87,18 @@ public class DirtyPages {
             }
         }
         written.forEachRun((address, length) -> runs++);
-        LibC kernel = (LibC) Proxy.newProxyInstance(
-                LibC.class.getClassLoader(), new Class<?>[] {LibC.class}, (proxy, method, arguments) -> {
-                    MemorySegment.copy(
-                            written.memory(),
-                            0,
-                            collected.memory(),
-                            0,
-                            written.memory().byteSize());
-                    return 0;
-                });
+        LibC kernel = new ForwardingLibC(LibC.system()) {
+            @Override
+            public int ioctl(int fd, long request, MemorySegment argument) {
+                MemorySegment.copy(
+                        written.memory(),
+                        0,
+                        collected.memory(),
+                        0,
+                        written.memory().byteSize());
+                return 0;
+            }
+        };
         tracker = new DeviceDmaTracker(new DeviceFd(kernel, 0), "bench");
         tracker.start(List.of(RANGE), PAGE);
     }

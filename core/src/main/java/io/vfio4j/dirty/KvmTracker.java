@@ -10,7 +10,7 @@ import java.util.List;
 
 /**
  * What KVM's two sources have in common: memory slots that are logged, and pages of them that KVM has reported and
- * nobody has collected yet.
+ * nobody has collected yet. Those are guarded by this object, for virtual CPUs' threads may bring more at any time.
  */
 abstract class KvmTracker extends RangeTracker {
     /** A slot that is watched. */
@@ -47,7 +47,7 @@ abstract class KvmTracker extends RangeTracker {
     }
 
     @Override
-    final long begin(List<AddressRange> sorted, long pageSizeHint) throws DirtyTrackingException {
+    final synchronized long begin(List<AddressRange> sorted, long pageSizeHint) throws DirtyTrackingException {
         List<Watched> wanted = new ArrayList<>();
         long covered = 0;
         long asked = 0;
@@ -82,7 +82,7 @@ abstract class KvmTracker extends RangeTracker {
     }
 
     @Override
-    final Collected report(AddressRange range, DirtyBitmap into) {
+    final synchronized Collected report(AddressRange range, DirtyBitmap into) {
         Collected collected = Collected.REPORTED;
         for (Watched each : watched) {
             if (each.slot.guest().overlaps(range)) {
@@ -97,7 +97,7 @@ abstract class KvmTracker extends RangeTracker {
     }
 
     @Override
-    final int end() {
+    final synchronized int end() {
         int result = 0;
         for (Watched each : watched) {
             result = Math.min(result, each.slot.setLogging(vm, false));

@@ -4,6 +4,7 @@ package io.vfio4j.emulator;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import io.vfio4j.ffm.Errno;
+import io.vfio4j.ffm.ForwardingLibC;
 import io.vfio4j.ffm.IoVec;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.ffm.iommufd.IommuFd;
@@ -23,11 +24,12 @@ import org.jspecify.annotations.Nullable;
  * real device of this host cannot be opened by mistake. Every other path, and every fd that does not come from an
  * emulated file, goes to the real system calls. The fds that stand for emulated files are real, too (memfds), so that
  * they count, are closed and are duplicated as all fds. Close them through this object; one that is closed behind its
- * back stays emulated until its number is handed out again.
+ * back stays emulated until its number is handed out again. For {@code poll(2)} they are always ready both ways, and so
+ * is the data_fd of most drivers.
  *
  * <p>For any thread. {@link #close()} closes what is still open.
  */
-public final class EmulatedKernel implements LibC, AutoCloseable {
+public final class EmulatedKernel extends ForwardingLibC implements AutoCloseable {
     static final String GROUPS = "/dev/vfio/";
     static final String CDEVS = "/dev/vfio/devices/";
 
@@ -44,6 +46,7 @@ public final class EmulatedKernel implements LibC, AutoCloseable {
      * @param nanoTime the clock that the devices change by, in nanoseconds, such as {@link System#nanoTime}
      */
     public EmulatedKernel(LibC real, LongSupplier nanoTime) {
+        super(real);
         this.real = real;
         this.nanoTime = nanoTime;
     }
@@ -206,22 +209,6 @@ public final class EmulatedKernel implements LibC, AutoCloseable {
     }
 
     @Override
-    public int poll(MemorySegment pollFds, int count, int timeoutMillis) {
-        // A memfd is always ready both ways, and so is the data_fd of most drivers.
-        return real.poll(pollFds, count, timeoutMillis);
-    }
-
-    @Override
-    public int eventfd(int initial, int flags) {
-        return real.eventfd(initial, flags);
-    }
-
-    @Override
-    public int memfdCreate(String name, int flags) {
-        return real.memfdCreate(name, flags);
-    }
-
-    @Override
     public int ftruncate(int fd, long length) {
         return fds.get(fd) == null ? real.ftruncate(fd, length) : Errno.EINVAL.negated();
     }
@@ -242,56 +229,6 @@ public final class EmulatedKernel implements LibC, AutoCloseable {
         return fd < 0 || fds.get(fd) == null
                 ? real.mmap(length, protection, flags, fd, offset)
                 : Errno.ENODEV.negated();
-    }
-
-    @Override
-    public int munmap(long address, long length) {
-        return real.munmap(address, length);
-    }
-
-    @Override
-    public int madvise(long address, long length, int advice) {
-        return real.madvise(address, length, advice);
-    }
-
-    @Override
-    public int socketpair(int domain, int type, MemorySegment sockets) {
-        return real.socketpair(domain, type, sockets);
-    }
-
-    @Override
-    public int userfaultfd(int flags) {
-        return real.userfaultfd(flags);
-    }
-
-    @Override
-    public int socket(int domain, int type, int protocol) {
-        return real.socket(domain, type, protocol);
-    }
-
-    @Override
-    public int connect(int fd, MemorySegment address) {
-        return real.connect(fd, address);
-    }
-
-    @Override
-    public int setsockopt(int fd, int level, int option, MemorySegment value) {
-        return real.setsockopt(fd, level, option, value);
-    }
-
-    @Override
-    public int getsockopt(int fd, int level, int option, MemorySegment value, MemorySegment length) {
-        return real.getsockopt(fd, level, option, value, length);
-    }
-
-    @Override
-    public long sendmsg(int fd, MemorySegment message, int flags) {
-        return real.sendmsg(fd, message, flags);
-    }
-
-    @Override
-    public long recvmsg(int fd, MemorySegment message, int flags) {
-        return real.recvmsg(fd, message, flags);
     }
 
     @Nullable
