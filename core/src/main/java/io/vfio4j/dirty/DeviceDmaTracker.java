@@ -103,6 +103,12 @@ public final class DeviceDmaTracker extends RangeTracker {
                                 + " bytes",
                         result);
             }
+            if (Errno.EOVERFLOW.is(result)) {
+                throw failure(
+                        Problem.BAD_RANGE,
+                        "a range ends at the last address of all, which the kernel refuses; end it a page earlier",
+                        result);
+            }
             if (result < 0) {
                 throw refused("starting the log", result);
             }

@@ -265,14 +265,20 @@ public final class DirtyBitmap {
         Collected fill(long address, AddressRange range, DirtyBitmap bitmap);
     }
 
-    /** Lets the kernel set bits right here, or, where the range's first bit is not the lowest of a byte, elsewhere. */
+    /**
+     * Lets the kernel set bits right here, or elsewhere: where the range's first bit is not the lowest of a byte, where
+     * the range begins within a page (the kernel's pages begin with the range), and where pages are smaller than its
+     * own.
+     */
     Collected filledByKernel(AddressRange part, KernelCall call) {
         long page = (part.start() - range.start()) >>> pageShift;
-        if ((page & 7) == 0) {
+        boolean ownPages =
+                pageSize() >= RangeTracker.SMALLEST_PAGE && ((part.start() - range.start()) & (pageSize() - 1)) == 0;
+        if (ownPages && (page & 7) == 0) {
             return call.fill(words.address() + (page >>> 3), part, this);
         }
         try (Arena arena = Arena.ofConfined()) {
-            DirtyBitmap aligned = new DirtyBitmap(arena, part, pageSize());
+            DirtyBitmap aligned = new DirtyBitmap(arena, part, ownPages ? pageSize() : RangeTracker.SMALLEST_PAGE);
             Collected collected = call.fill(aligned.words.address(), part, aligned);
             or(aligned);
             return collected;

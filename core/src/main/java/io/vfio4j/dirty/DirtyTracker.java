@@ -31,7 +31,8 @@ public interface DirtyTracker extends AutoCloseable {
      * Adds the pages that were written since they were last collected to a bitmap, and forgets them. Bits that are set
      * already stay set. A source that fails here has all pages of the range marked, and the result says why.
      *
-     * @param range what to collect: within the ranges watched and the bitmap's, in multiples of the bitmap's page size
+     * @param range what to collect: within the ranges watched and the bitmap's, in multiples of 4 KiB and of the
+     *     bitmap's page size
      * @param into where to add; its page size need not be the tracker's
      * @return whether the source reported, or everything was marked
      * @throws DirtyTrackingException {@code NOT_STARTED}, {@code BAD_RANGE} or {@code BAD_PAGE_SIZE}, and then nothing

@@ -12,7 +12,9 @@ import io.vfio4j.ffm.iommufd.IommuHwptSetDirtyTracking;
 import io.vfio4j.ffm.iommufd.Iommufd;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -22,11 +24,23 @@ import java.util.Set;
  * <p>The page table must have been made with {@code IOMMU_HWPT_ALLOC_DIRTY_TRACKING} ({@link #allocate}) and the
  * devices be attached to it by its id, not to the I/O address space. What is unmapped takes its dirty bits with it:
  * {@link #collectBeforeUnmap} comes first.
+ *
+ * <p>Watch whole mappings, a range for each. A large I/O page has one dirty bit, and to the kernel a look at a part of
+ * it clears it for the rest; and at the first hole between mappings the kernel ends its look, without an error. So the
+ * kernel is always asked for a whole range, and what was not wanted of it is kept for later: a part costs as much as
+ * the whole. Only one may watch a page table: the kernel lets a second one start, and clears all bits then.
  */
 public final class IommufdTracker extends RangeTracker {
+    /** An address, and a length: one page of that size, so that it is aligned for any IOMMU. */
+    private static final long UNMAPPED = 1L << 62;
+
     private final IommuFd iommufd;
     private final int hwptId;
     private final MemorySegment get;
+    private List<AddressRange> watched = List.of();
+
+    /** What the kernel has reported of a range and nobody has collected yet, where only a part was wanted. */
+    private final Map<AddressRange, DirtyBitmap> kept = new HashMap<>();
 
     /**
      * Makes a tracker that does not watch yet.
@@ -109,6 +123,7 @@ public final class IommufdTracker extends RangeTracker {
         if (result < 0) {
             throw refused("enabling dirty tracking", result);
         }
+        watched = sorted;
         return pageSizeHint;
     }
 
@@ -132,7 +147,23 @@ public final class IommufdTracker extends RangeTracker {
 
     @Override
     Collected report(AddressRange range, DirtyBitmap into) {
-        return into.filledByKernel(range, this::get);
+        AddressRange whole = watched.stream()
+                .filter(each -> each.contains(range))
+                .findFirst()
+                .orElseThrow();
+        DirtyBitmap rest = kept.get(whole);
+        boolean asItIs =
+                range.equals(whole) && ((range.start() - into.range().start()) | range.length()) % into.pageSize() == 0;
+        if (asItIs && rest == null) {
+            return into.filledByKernel(range, this::get);
+        }
+        if (rest == null) {
+            rest = new DirtyBitmap(Arena.ofAuto(), whole, SMALLEST_PAGE);
+            kept.put(whole, rest);
+        }
+        Collected collected = rest.filledByKernel(whole, this::get);
+        rest.moveTo(range, into);
+        return collected;
     }
 
     private Collected get(long bits, AddressRange range, DirtyBitmap into) {
@@ -144,13 +175,30 @@ public final class IommufdTracker extends RangeTracker {
         return result < 0 ? everything(range, into, "IOMMU_HWPT_GET_DIRTY_BITMAP", result) : Collected.REPORTED;
     }
 
-    /** Asks whether the page table has dirty bits, by switching off what is off: 0 or -errno. */
+    /**
+     * Asks whether the page table has dirty bits: 0 or -errno. Looks at addresses that nobody maps, and switches
+     * nothing on or off, for somebody else may be tracking.
+     */
     int probe() {
-        return setTracking(0);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment probe = IommuHwptGetDirtyBitmap.STRUCT.allocate(arena);
+            IommuHwptGetDirtyBitmap.SIZE.set(probe, (int) IommuHwptGetDirtyBitmap.STRUCT.size());
+            IommuHwptGetDirtyBitmap.HWPT_ID.set(probe, hwptId);
+            IommuHwptGetDirtyBitmap.FLAGS.set(probe, Iommufd.IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR);
+            IommuHwptGetDirtyBitmap.IOVA.set(probe, UNMAPPED);
+            IommuHwptGetDirtyBitmap.LENGTH.set(probe, UNMAPPED);
+            IommuHwptGetDirtyBitmap.PAGE_SIZE.set(probe, UNMAPPED);
+            IommuHwptGetDirtyBitmap.DATA.set(probe, arena.allocate(Long.BYTES).address());
+            int result = iommufd.hwptGetDirtyBitmap(probe);
+            // That nothing is mapped there may be an error to a kernel; others come before it looks.
+            return Errno.EINVAL.is(result) ? 0 : result;
+        }
     }
 
     @Override
     int end() {
+        watched = List.of();
+        kept.clear();
         return setTracking(0);
     }
 

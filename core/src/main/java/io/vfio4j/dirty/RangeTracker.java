@@ -73,6 +73,12 @@ abstract class RangeTracker implements DirtyTracker {
                             + into.pageSize() + " bytes",
                     0);
         }
+        if ((range.start() | range.length()) % SMALLEST_PAGE != 0) {
+            throw failure(
+                    Problem.BAD_RANGE,
+                    "the range " + range + " is no multiple of " + SMALLEST_PAGE + " bytes; align it",
+                    0);
+        }
         long watched = 0;
         for (AddressRange each : ranges) {
             if (each.overlaps(range)) {

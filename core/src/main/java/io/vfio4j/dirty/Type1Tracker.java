@@ -68,6 +68,10 @@ public final class Type1Tracker extends RangeTracker {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment migration = migrationCapability(container, arena);
             if (migration == null) {
+                int version = container.getApiVersion();
+                if (version < 0) {
+                    throw refused("asking the container", version);
+                }
                 throw failure(
                         Problem.UNSUPPORTED,
                         "the container cannot tell (no VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION); use another source of dirty "
