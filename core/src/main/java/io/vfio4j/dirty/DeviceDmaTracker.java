@@ -22,7 +22,8 @@ import java.util.Set;
  *
  * <p>A device takes a few ranges only. Where it takes fewer than asked for, neighbours are joined, the nearest first,
  * until it takes them. The log is the device's: two trackers of one device get in each other's way, and closing the
- * device ends it.
+ * device ends it. A log that could not be read once is corrupt: everything counts as dirty from there on, until the
+ * tracker is started anew.
  */
 public final class DeviceDmaTracker extends RangeTracker {
     /** The most ranges that the kernel hands to any driver: {@code PAGE_SIZE / sizeof(range)}. */
@@ -32,6 +33,9 @@ public final class DeviceDmaTracker extends RangeTracker {
     private final Arena arena = Arena.ofAuto();
     private final MemorySegment report;
     private List<AddressRange> logged = List.of();
+
+    /** What the first REPORT that failed has returned; 0 while none has. */
+    private int corrupt;
 
     /**
      * Makes a tracker that does not watch yet.
@@ -112,8 +116,14 @@ public final class DeviceDmaTracker extends RangeTracker {
             if (result < 0) {
                 throw refused("starting the log", result);
             }
+            long granted = VfioDeviceFeatureDmaLoggingControl.PAGE_SIZE.get(control);
+            if (Long.bitCount(granted) != 1 || granted < 0) {
+                end();
+                throw failure(Problem.FAILED, "the device grants pages of " + granted + " bytes, which are none", 0);
+            }
             logged = folded;
-            return VfioDeviceFeatureDmaLoggingControl.PAGE_SIZE.get(control);
+            corrupt = 0;
+            return granted;
         }
     }
 
@@ -135,6 +145,12 @@ public final class DeviceDmaTracker extends RangeTracker {
     /** One REPORT per range of START: a range of REPORT that is not inside one of them is an error to some drivers. */
     @Override
     Collected report(AddressRange range, DirtyBitmap into) {
+        if (corrupt < 0) {
+            into.mark(range);
+            return new Collected(capability().source() + ": an earlier VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT failed ("
+                    + Errno.describe(corrupt)
+                    + "), so its log is corrupt until it is started anew: everything counts as dirty");
+        }
         Collected collected = Collected.REPORTED;
         for (AddressRange each : logged) {
             if (each.overlaps(range)) {
@@ -151,10 +167,12 @@ public final class DeviceDmaTracker extends RangeTracker {
         VfioDeviceFeatureDmaLoggingReport.PAGE_SIZE.set(payload, into.pageSize());
         VfioDeviceFeatureDmaLoggingReport.BITMAP.set(payload, bits);
         int result = device.feature(report);
+        if (result >= 0) {
+            return Collected.REPORTED;
+        }
         // Of any error the uAPI says that the log is corrupt and all memory must be considered dirty.
-        return result < 0
-                ? everything(range, into, "VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT", result)
-                : Collected.REPORTED;
+        corrupt = result;
+        return everything(range, into, "VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT", result);
     }
 
     @Override

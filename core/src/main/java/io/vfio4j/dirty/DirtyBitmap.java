@@ -267,13 +267,14 @@ public final class DirtyBitmap {
 
     /**
      * Lets the kernel set bits right here, or elsewhere: where the range's first bit is not the lowest of a byte, where
-     * the range begins within a page (the kernel's pages begin with the range), and where pages are smaller than its
-     * own.
+     * the range begins or ends within a page (the kernel's pages begin with the range, and iommufd wants whole ones),
+     * and where pages are smaller than its own.
      */
     Collected filledByKernel(AddressRange part, KernelCall call) {
-        long page = (part.start() - range.start()) >>> pageShift;
+        long offset = part.start() - range.start();
+        long page = offset >>> pageShift;
         boolean ownPages =
-                pageSize() >= RangeTracker.SMALLEST_PAGE && ((part.start() - range.start()) & (pageSize() - 1)) == 0;
+                pageSize() >= RangeTracker.SMALLEST_PAGE && ((offset | part.length()) & (pageSize() - 1)) == 0;
         if (ownPages && (page & 7) == 0) {
             return call.fill(words.address() + (page >>> 3), part, this);
         }

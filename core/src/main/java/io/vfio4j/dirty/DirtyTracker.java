@@ -32,11 +32,11 @@ public interface DirtyTracker extends AutoCloseable {
      * already stay set. A source that fails here has all pages of the range marked, and the result says why.
      *
      * @param range what to collect: within the ranges watched and the bitmap's, in multiples of 4 KiB and of the
-     *     bitmap's page size
+     *     bitmap's page size; where it begins or ends within a watched range, in multiples of the page size granted,
+     *     too
      * @param into where to add; its page size need not be the tracker's
      * @return whether the source reported, or everything was marked
-     * @throws DirtyTrackingException {@code NOT_STARTED}, {@code BAD_RANGE} or {@code BAD_PAGE_SIZE}, and then nothing
-     *     was forgotten
+     * @throws DirtyTrackingException {@code NOT_STARTED} or {@code BAD_RANGE}, and then nothing was forgotten
      */
     Collected collect(AddressRange range, DirtyBitmap into) throws DirtyTrackingException;
 

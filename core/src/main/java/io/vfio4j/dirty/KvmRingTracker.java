@@ -14,7 +14,6 @@ import io.vfio4j.ffm.kvm.VmFd;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -28,15 +27,49 @@ import java.util.Set;
  * collection. Addresses are guest physical. KVM sees neither what this process writes nor what devices write by DMA.
  */
 public final class KvmRingTracker extends KvmTracker {
-    private static final VarHandle FLAGS = ValueLayout.JAVA_INT.varHandle();
     private static final long PAGE = 4096;
 
+    /** {@code MADV_POPULATE_READ}: touches memory, and says EFAULT where that would be a SIGBUS. */
+    private static final int MADV_POPULATE_READ = 22;
+
+    /** How often entries are reset once more when none was, before it is believed that somebody else has done so. */
+    private static final int IDLE_RESETS = 16;
+
     private static final class Ring {
+        /** An earlier tracker may have left off anywhere. */
+        static final long UNKNOWN = Long.MIN_VALUE;
+
         final MemorySegment entries;
-        long next;
+        final long count;
+        long next = UNKNOWN;
 
         Ring(MemorySegment entries) {
             this.entries = entries;
+            this.count = entries.byteSize() / KvmDirtyGfn.STRUCT.size();
+        }
+
+        MemorySegment entry(long index) {
+            return entries.asSlice(Math.floorMod(index, count) * KvmDirtyGfn.STRUCT.size(), KvmDirtyGfn.STRUCT.size());
+        }
+
+        /** The kernel publishes an entry by its flags, and takes it back by them. */
+        boolean isDirty(long index) {
+            int flags = KvmDirtyGfn.FLAGS.getAcquire(entry(index));
+            return (flags & Kvm.KVM_DIRTY_GFN_F_MASK) == Kvm.KVM_DIRTY_GFN_F_DIRTY;
+        }
+
+        /** Finds the first of the dirty entries, which follow each other. */
+        void locate() {
+            for (long i = 0; i < count; i++) {
+                if (isDirty(i)) {
+                    // Those before it may have become dirty since they were looked at.
+                    next = i;
+                    while (next > i - count && isDirty(next - 1)) {
+                        next--;
+                    }
+                    return;
+                }
+            }
         }
     }
 
@@ -44,6 +77,10 @@ public final class KvmRingTracker extends KvmTracker {
     private final int ringBytes;
     private final Arena arena = Arena.ofShared();
     private final List<Ring> rings = new ArrayList<>();
+
+    /** Harvested, but not protected again yet. */
+    private int notReset;
+
     private boolean freed;
 
     /**
@@ -73,11 +110,19 @@ public final class KvmRingTracker extends KvmTracker {
      * @param vm the virtual machine, without virtual CPUs
      * @param ringBytes the length of a ring: a power of two, 64 KiB or more
      * @throws DirtyTrackingException {@code UNSUPPORTED} where the kernel has no rings, {@code BAD_PAGE_SIZE} where it
-     *     does not take the length, {@code BUSY} where a virtual CPU is there already
+     *     does not take the length, {@code BUSY} where a virtual CPU is there already, or rings are, {@code FOREIGN} in
+     *     another process than the one that made the virtual machine
      */
     public static void enable(VmFd vm, int ringBytes) throws DirtyTrackingException {
         String source = "KVM dirty ring";
         int most = vm.checkExtension(Kvm.KVM_CAP_DIRTY_LOG_RING_ACQ_REL);
+        if (Errno.EIO.is(most) || Errno.EBADF.is(most)) {
+            throw new DirtyTrackingException(
+                    Problem.FOREIGN,
+                    source,
+                    "enabling it" + (Errno.EIO.is(most) ? FOREIGN_VM : " failed, for the fd is closed; open it again"),
+                    most);
+        }
         if (most <= 0) {
             throw new DirtyTrackingException(
                     Problem.UNSUPPORTED, source, "this kernel has none; use the dirty log", most);
@@ -95,7 +140,9 @@ public final class KvmRingTracker extends KvmTracker {
                         badLength
                                 ? "a ring has a power of two of bytes from " + PAGE + " to " + most + ", not "
                                         + ringBytes
-                                : "enabling it failed, for there are virtual CPUs already; enable it before them",
+                                : "enabling it failed, for there are virtual CPUs or rings already, or " + ringBytes
+                                        + " bytes are too few for what this processor holds back; enable it once, "
+                                        + "before the virtual CPUs, with 64 KiB or more",
                         result);
             }
             if (result < 0) {
@@ -109,29 +156,47 @@ public final class KvmRingTracker extends KvmTracker {
         if (freed) {
             throw failure(Problem.NOT_STARTED, "it is closed", 0);
         }
-        while (rings.size() < vcpus.size()) {
-            VcpuFd vcpu = vcpus.get(rings.size());
-            try {
-                rings.add(new Ring(MappedMemory.map(
-                        vcpu.libc(),
-                        ringBytes,
-                        LibC.MAP_SHARED,
-                        vcpu.fd(),
-                        Kvm.KVM_DIRTY_LOG_PAGE_OFFSET * PAGE,
-                        arena)));
-            } catch (OutOfMemoryError e) {
-                throw failure(
-                        Problem.UNSUPPORTED,
-                        "a virtual CPU has no ring of " + ringBytes + " bytes (" + e.getMessage()
-                                + "); enable rings before the first virtual CPU",
-                        0);
-            }
+        // Without rings, looking into them is a SIGBUS.
+        int result = vm.resetDirtyRings();
+        if (Errno.EINVAL.is(result)) {
+            throw failure(
+                    Problem.UNSUPPORTED,
+                    "the virtual machine has no rings; enable them before its first virtual CPU",
+                    result);
         }
-        // What an earlier watch has left in the rings is nobody's any more.
-        int result = harvest();
+        if (result >= 0) {
+            while (rings.size() < vcpus.size()) {
+                rings.add(map(vcpus.get(rings.size())));
+            }
+            // What an earlier watch has left in the rings is nobody's any more.
+            result = harvest();
+        }
         if (result < 0) {
             throw refusedByVm("emptying the rings", result);
         }
+    }
+
+    private Ring map(VcpuFd vcpu) throws DirtyTrackingException {
+        LibC libc = vcpu.libc();
+        MemorySegment mapped;
+        try {
+            mapped = MappedMemory.map(
+                    libc, ringBytes + PAGE, LibC.MAP_SHARED, vcpu.fd(), Kvm.KVM_DIRTY_LOG_PAGE_OFFSET * PAGE, arena);
+        } catch (OutOfMemoryError e) {
+            throw failure(
+                    Problem.FOREIGN,
+                    "the ring of a virtual CPU cannot be mapped (" + e.getMessage() + "); is its fd open?",
+                    0);
+        }
+        // The kernel does not tell how long a ring is, and a wrong length would lose pages.
+        if (libc.madvise(mapped.address(), ringBytes, MADV_POPULATE_READ) < 0
+                || libc.madvise(mapped.address() + ringBytes, PAGE, MADV_POPULATE_READ) >= 0) {
+            throw failure(
+                    Problem.BAD_PAGE_SIZE,
+                    "a virtual CPU's ring does not have " + ringBytes + " bytes; name the length that was enabled",
+                    0);
+        }
+        return new Ring(mapped.asSlice(0, ringBytes));
     }
 
     /**
@@ -144,8 +209,24 @@ public final class KvmRingTracker extends KvmTracker {
         for (Ring ring : rings) {
             entries += empty(ring);
         }
-        int result = entries == 0 ? 0 : vm.resetDirtyRings();
+        notReset += entries;
+        int result = reset();
         return result < 0 ? result : entries;
+    }
+
+    /** Has all that was harvested protected again; a signal may cut it short, and then the rest would go unseen. */
+    private int reset() {
+        int idle = 0;
+        while (notReset > 0 && idle < IDLE_RESETS) {
+            int result = vm.resetDirtyRings();
+            if (result < 0 && !Errno.EINTR.is(result)) {
+                return result;
+            }
+            notReset -= Math.max(0, result);
+            idle = result > 0 ? 0 : idle + 1;
+        }
+        notReset = 0;
+        return 0;
     }
 
     /** All rings hold pages of all slots, so one look is as good for each. */
@@ -155,20 +236,21 @@ public final class KvmRingTracker extends KvmTracker {
     }
 
     private int empty(Ring ring) {
-        long size = KvmDirtyGfn.STRUCT.size();
+        if (ring.next == Ring.UNKNOWN) {
+            ring.locate();
+        }
+        if (ring.next == Ring.UNKNOWN) {
+            return 0;
+        }
         int count = 0;
-        while (true) {
-            MemorySegment entry = ring.entries.asSlice(ring.next * size % ring.entries.byteSize(), size);
-            // The kernel publishes an entry by its flags, and takes it back by them.
-            int flags = (int) FLAGS.getAcquire(entry, KvmDirtyGfn.FLAGS.offset());
-            if ((flags & Kvm.KVM_DIRTY_GFN_F_MASK) != Kvm.KVM_DIRTY_GFN_F_DIRTY) {
-                return count;
-            }
+        while (ring.isDirty(ring.next)) {
+            MemorySegment entry = ring.entry(ring.next);
             mark(KvmDirtyGfn.SLOT.get(entry), KvmDirtyGfn.OFFSET.get(entry));
-            FLAGS.setRelease(entry, KvmDirtyGfn.FLAGS.offset(), Kvm.KVM_DIRTY_GFN_F_RESET);
+            KvmDirtyGfn.FLAGS.setRelease(entry, Kvm.KVM_DIRTY_GFN_F_RESET);
             ring.next++;
             count++;
         }
+        return count;
     }
 
     private void mark(int slot, long page) {
@@ -180,10 +262,11 @@ public final class KvmRingTracker extends KvmTracker {
     }
 
     @Override
-    void free() {
+    synchronized void free() {
         if (!freed) {
             freed = true;
             rings.clear();
+            notReset = 0;
             arena.close();
         }
     }

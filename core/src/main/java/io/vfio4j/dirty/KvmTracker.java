@@ -5,7 +5,6 @@ import io.vfio4j.dirty.DirtyTrackingException.Problem;
 import io.vfio4j.ffm.Errno;
 import io.vfio4j.ffm.kvm.VmFd;
 import java.lang.foreign.Arena;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -26,6 +25,10 @@ abstract class KvmTracker extends RangeTracker {
         }
     }
 
+    /** What EIO means. */
+    static final String FOREIGN_VM =
+            " failed: KVM answers only the process that made the virtual machine; collect there";
+
     final VmFd vm;
     private final List<GuestSlot> slots;
     private List<Watched> watched = List.of();
@@ -39,7 +42,7 @@ abstract class KvmTracker extends RangeTracker {
     /** Called before slots are logged. */
     abstract void prepare() throws DirtyTrackingException;
 
-    /** Takes what KVM has to say about a slot into its pending pages: 0 or -errno. */
+    /** Takes what KVM has to say about a watched slot into its pending pages: 0 or -errno. */
     abstract int harvest(Watched slot);
 
     final List<Watched> watched() {
@@ -48,36 +51,41 @@ abstract class KvmTracker extends RangeTracker {
 
     @Override
     final synchronized long begin(List<AddressRange> sorted, long pageSizeHint) throws DirtyTrackingException {
-        List<Watched> wanted = new ArrayList<>();
-        long covered = 0;
-        long asked = 0;
         for (AddressRange range : sorted) {
-            asked += range.length();
-        }
-        for (GuestSlot slot : slots) {
-            long before = covered;
-            for (AddressRange range : sorted) {
-                if (slot.guest().overlaps(range)) {
-                    covered += slot.guest().intersect(range).length();
-                }
+            if (!Ranges.cover(slots.stream().map(GuestSlot::guest).toList(), range)) {
+                throw failure(
+                        Problem.BAD_RANGE,
+                        "the range " + range + " is not all in memory slots; name the slots that it is in",
+                        0);
             }
-            if (covered > before) {
-                wanted.add(new Watched(slot));
-            }
-        }
-        if (covered != asked) {
-            throw failure(
-                    Problem.BAD_RANGE, "the ranges are not all in memory slots; name the slots that they are in", 0);
         }
         prepare();
-        for (int i = 0; i < wanted.size(); i++) {
-            int result = wanted.get(i).slot.setLogging(vm, true);
-            if (result < 0) {
-                wanted.subList(0, i).forEach(each -> each.slot.setLogging(vm, false));
-                throw setFailure(wanted.get(i).slot, result);
+        List<Watched> wanted = slots.stream()
+                .filter(slot -> sorted.stream().anyMatch(slot.guest()::overlaps))
+                .map(Watched::new)
+                .toList();
+        boolean begun = false;
+        try {
+            for (int i = 0; i < wanted.size(); i++) {
+                int result = wanted.get(i).slot.setLogging(vm, true);
+                if (result < 0) {
+                    throw setFailure(wanted.get(i).slot, result);
+                }
+                watched = wanted.subList(0, i + 1);
+            }
+            // Whether it can be read shows only now.
+            for (Watched each : wanted) {
+                int result = harvest(each);
+                if (result < 0) {
+                    throw refusedByVm("reading KVM's dirty pages", result);
+                }
+            }
+            begun = true;
+        } finally {
+            if (!begun) {
+                end();
             }
         }
-        watched = wanted;
         return SMALLEST_PAGE;
     }
 
@@ -108,12 +116,16 @@ abstract class KvmTracker extends RangeTracker {
 
     /** Says why a call on the virtual machine failed. */
     final DirtyTrackingException refusedByVm(String what, long result) {
-        return Errno.EIO.is(result)
-                ? failure(
-                        Problem.FOREIGN,
-                        what + " failed: KVM answers only the process that made the virtual machine; collect there",
-                        result)
-                : refused(what, result);
+        if (Errno.EIO.is(result)) {
+            return failure(Problem.FOREIGN, what + FOREIGN_VM, result);
+        }
+        if (Errno.ENXIO.is(result)) {
+            return failure(
+                    Problem.UNSUPPORTED,
+                    what + " failed, for this virtual machine has dirty rings instead of a log; use those",
+                    result);
+        }
+        return refused(what, result);
     }
 
     private DirtyTrackingException setFailure(GuestSlot slot, int result) {

@@ -12,12 +12,16 @@ abstract class RangeTracker implements DirtyTracker {
 
     private final Capability capability;
     private List<AddressRange> ranges = List.of();
+    private long granted;
 
     RangeTracker(Capability capability) {
         this.capability = capability;
     }
 
-    /** Begins to watch ranges that are checked and sorted; returns the page size granted. Undoes all when it throws. */
+    /**
+     * Begins to watch ranges that are checked and sorted, with a hint of 4 KiB or more; returns the page size granted,
+     * a power of two. Undoes all when it throws.
+     */
     abstract long begin(List<AddressRange> sorted, long pageSizeHint) throws DirtyTrackingException;
 
     /** Reports and forgets a range that lies within one watched range and has been checked against the bitmap. */
@@ -57,7 +61,7 @@ abstract class RangeTracker implements DirtyTracker {
                 throw failure(Problem.BAD_RANGE, "the ranges " + sorted.get(i - 1) + " and " + range + " overlap", 0);
             }
         }
-        long granted = begin(sorted, pageSizeHint);
+        granted = begin(sorted, unit);
         ranges = sorted;
         return granted;
     }
@@ -82,7 +86,9 @@ abstract class RangeTracker implements DirtyTracker {
         long watched = 0;
         for (AddressRange each : ranges) {
             if (each.overlaps(range)) {
-                watched += each.intersect(range).length();
+                AddressRange part = each.intersect(range);
+                requireWholePages(each, part);
+                watched += part.length();
             }
         }
         if (watched != range.length()) {
@@ -94,7 +100,23 @@ abstract class RangeTracker implements DirtyTracker {
                 collected = collected.and(report(each.intersect(range), into));
             }
         }
+        if (!collected.reported()) {
+            into.mark(range);
+        }
         return collected;
+    }
+
+    /** A page that is larger than what is collected of it would be forgotten whole. */
+    private void requireWholePages(AddressRange watched, AddressRange part) throws DirtyTrackingException {
+        boolean begins = part.start() == watched.start() || part.start() % granted == 0;
+        boolean ends = part.last() == watched.last() || (part.last() + 1) % granted == 0;
+        if (!begins || !ends) {
+            throw failure(
+                    Problem.BAD_RANGE,
+                    "the range " + part + " is not made of pages of " + granted
+                            + " bytes, which it watches by; collect whole ones",
+                    0);
+        }
     }
 
     @Override
@@ -148,7 +170,7 @@ abstract class RangeTracker implements DirtyTracker {
         if (Errno.EBADF.is(result)) {
             return failure(Problem.FOREIGN, what + " failed, for the fd is closed; open it again", result);
         }
-        if (Errno.ENOTTY.is(result) || Errno.EOPNOTSUPP.is(result)) {
+        if (Errno.ENOTTY.is(result) || Errno.EOPNOTSUPP.is(result) || Errno.ENOSYS.is(result)) {
             return failure(Problem.UNSUPPORTED, what + " is not supported; use another source of dirty pages", result);
         }
         if (Errno.EBUSY.is(result)) {

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 
-/** Makes fewer ranges of many. */
+/** What is done with many ranges. */
 final class Ranges {
     private Ranges() {}
 
@@ -39,5 +39,22 @@ final class Ranges {
             }
         }
         return folded;
+    }
+
+    /** Tells whether each address of a range is in one of several others, which may overlap. */
+    static boolean cover(List<AddressRange> others, AddressRange range) {
+        long next = range.start();
+        for (AddressRange other : others.stream().sorted().toList()) {
+            if (Long.compareUnsigned(other.start(), next) > 0) {
+                return false;
+            }
+            if (Long.compareUnsigned(other.last(), range.last()) >= 0) {
+                return true;
+            }
+            if (Long.compareUnsigned(other.last(), next) >= 0) {
+                next = other.last() + 1;
+            }
+        }
+        return false;
     }
 }

@@ -79,13 +79,34 @@ public final class Type1Tracker extends RangeTracker {
                         0);
             }
             pageSize = Long.lowestOneBit(VfioIommuType1InfoCapMigration.PGSIZE_BITMAP.get(migration));
-            mostBytes = VfioIommuType1InfoCapMigration.MAX_DIRTY_BITMAP_SIZE.get(migration) * Byte.SIZE * pageSize;
+            long mostWords = VfioIommuType1InfoCapMigration.MAX_DIRTY_BITMAP_SIZE.get(migration) / Long.BYTES;
+            if (pageSize <= 0 || mostWords <= 0) {
+                throw failure(
+                        Problem.UNSUPPORTED,
+                        "the container takes no pages, or no bitmap (" + pageSize + " bytes, " + mostWords
+                                + " words); use another source of dirty pages",
+                        0);
+            }
+            mostBytes = Math.min(mostWords, Long.MAX_VALUE / Long.SIZE / pageSize) * Long.SIZE * pageSize;
+        }
+        for (AddressRange range : sorted) {
+            requirePages(range);
         }
         int result = flag(Vfio.VFIO_IOMMU_DIRTY_PAGES_FLAG_START);
         if (result < 0) {
             throw refused("VFIO_IOMMU_DIRTY_PAGES_FLAG_START", result);
         }
         return pageSize;
+    }
+
+    private void requirePages(AddressRange range) throws DirtyTrackingException {
+        if ((range.start() | range.length()) % pageSize != 0) {
+            throw failure(
+                    Problem.BAD_RANGE,
+                    "the range " + range + " is no multiple of the container's pages of " + pageSize
+                            + " bytes; align it",
+                    0);
+        }
     }
 
     @Override
@@ -124,10 +145,12 @@ public final class Type1Tracker extends RangeTracker {
      *
      * @param range what to unmap, of whole mappings
      * @param into where to add; what of the range it does not cover is not reported
-     * @throws DirtyTrackingException {@code NOT_STARTED}, or {@code FAILED} when it could not be unmapped
+     * @throws DirtyTrackingException {@code NOT_STARTED}, {@code BAD_RANGE} for parts of pages, or {@code FAILED} when
+     *     it could not be unmapped
      */
     public void unmap(AddressRange range, DirtyBitmap into) throws DirtyTrackingException {
         requireStarted();
+        requirePages(range);
         try (Arena arena = Arena.ofConfined()) {
             DirtyBitmap reported = new DirtyBitmap(arena, range, pageSize);
             MemorySegment unmap =

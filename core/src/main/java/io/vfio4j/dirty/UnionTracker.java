@@ -51,7 +51,7 @@ public final class UnionTracker implements DirtyTracker {
                 granted = Math.max(granted, tracker.start(ranges, pageSizeHint));
                 started.add(tracker);
             }
-        } catch (DirtyTrackingException e) {
+        } catch (DirtyTrackingException | RuntimeException | Error e) {
             for (DirtyTracker tracker : started) {
                 stop(tracker, e);
             }
@@ -95,7 +95,7 @@ public final class UnionTracker implements DirtyTracker {
         trackers.forEach(DirtyTracker::close);
     }
 
-    private static void stop(DirtyTracker tracker, DirtyTrackingException because) {
+    private static void stop(DirtyTracker tracker, Throwable because) {
         try {
             tracker.stop();
         } catch (DirtyTrackingException e) {

@@ -96,6 +96,13 @@ public final class UserfaultTracker extends RangeTracker {
             // Without privilege, faults inside the kernel cannot be waited for, which this does not do anyway.
             userfaultfd = libc.userfaultfd(LibC.O_CLOEXEC | Userfaultfd.UFFD_USER_MODE_ONLY);
         }
+        if (Errno.EPERM.is(userfaultfd)) {
+            throw failure(
+                    Problem.UNSUPPORTED,
+                    "userfaultfd(2) is forbidden, as a container's seccomp filter may do; allow it, or use another "
+                            + "source of dirty pages",
+                    userfaultfd);
+        }
         if (userfaultfd < 0) {
             throw refused("userfaultfd(2)", userfaultfd);
         }
@@ -148,7 +155,15 @@ public final class UserfaultTracker extends RangeTracker {
                 long start = PageRegion.START.get(region);
                 into.mark(new AddressRange(start, PageRegion.END.get(region) - start));
             }
-            at = found < 0 ? at : PmScanArg.WALK_END.get(scan);
+            long walked = found < 0 ? at : PmScanArg.WALK_END.get(scan);
+            if (found >= 0 && walked == at) {
+                // Such as a part of a huge page of hugetlbfs, which cannot be protected by itself.
+                into.mark(range);
+                return new Collected(capability().source() + ": PAGEMAP_SCAN does not get on at 0x"
+                        + Long.toHexString(at) + ", which may be a part of a huge page: everything in " + range
+                        + " counts as dirty");
+            }
+            at = walked;
         }
         return Collected.REPORTED;
     }
