@@ -176,10 +176,10 @@ final class Converters {
     }
 
     /** What to do when in doubt. */
-    static final class OfWhenInDoubt implements ITypeConverter<OutgoingCommand.WhenInDoubt> {
+    static final class OfWhenInDoubt implements ITypeConverter<WhenInDoubt> {
         @Override
-        public OutgoingCommand.WhenInDoubt convert(String text) {
-            return word(OutgoingCommand.WhenInDoubt.class, text);
+        public WhenInDoubt convert(String text) {
+            return word(WhenInDoubt.class, text);
         }
     }
 }

@@ -2,12 +2,14 @@
 package io.vfio4j.cli;
 
 import io.vfio4j.migration.IncomingMigration;
+import io.vfio4j.migration.MigrationException;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.VirtualMachine;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.Phase;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.time.Duration;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -63,10 +65,41 @@ abstract class IncomingCommand extends ReportingCommand {
                     result.line("");
                     result.line("digest       " + digest);
                 }
+            } catch (MigrationException e) {
+                if (migration.holdsState()) {
+                    hold(result, progress, e);
+                }
+                throw e;
             } finally {
                 String state = device.state();
                 result.field("destinationState", state);
                 result.detail("the destination device is in state " + state);
+            }
+        }
+    }
+
+    WhenInDoubt whenInDoubt() {
+        return WhenInDoubt.KEEP_STOPPED;
+    }
+
+    /** The source has let go, and the device does not run here: its state lives as long as it is open. */
+    private void hold(Result result, ProgressPrinter progress, MigrationException failure) throws IOException {
+        if (whenInDoubt() != WhenInDoubt.ASK) {
+            result.detail(
+                    "the state that the device holds ends with this process; --when-in-doubt ask would have held it");
+            return;
+        }
+        progress.close();
+        PrintWriter err = environment.console().err();
+        err.println("in doubt: " + Failure.message(failure));
+        String answer = "";
+        while (!answer.strip().equals("yes")) {
+            err.print("Has the source been resolved, so that this device's state may go? [yes] ");
+            err.flush();
+            answer = environment.console().in().readLine();
+            if (answer == null) {
+                err.println();
+                return;
             }
         }
     }
@@ -103,6 +136,16 @@ abstract class IncomingCommand extends ReportingCommand {
                 description = "How long to wait for the source (default: ${DEFAULT-VALUE}).")
         Duration acceptTimeout = Duration.ZERO;
 
+        @Option(
+                names = "--when-in-doubt",
+                paramLabel = "keep-stopped|ask",
+                defaultValue = "keep-stopped",
+                converter = Converters.OfWhenInDoubt.class,
+                description =
+                        "When the source has let go of the device and it does not run here: end, or hold its state "
+                                + "until you say that the source is resolved (default: ${DEFAULT-VALUE}).")
+        WhenInDoubt whenInDoubt = WhenInDoubt.KEEP_STOPPED;
+
         Receive(Environment environment) {
             super(environment);
         }
@@ -110,6 +153,11 @@ abstract class IncomingCommand extends ReportingCommand {
         @Override
         TransportAddress from() {
             return peer;
+        }
+
+        @Override
+        WhenInDoubt whenInDoubt() {
+            return whenInDoubt;
         }
 
         @Override

@@ -20,14 +20,6 @@ import picocli.CommandLine.Parameters;
 /** The source's side alone: send and save. */
 abstract class OutgoingCommand extends ReportingCommand {
 
-    /** What to do when the connection is lost in the handover. */
-    enum WhenInDoubt {
-        /** End; the device stays stopped until it is closed. */
-        KEEP_STOPPED,
-        /** Ask on the terminal who runs the device, and hold it until there is an answer. */
-        ASK
-    }
-
     @Parameters(
             index = "0",
             paramLabel = "DEVICE",
@@ -107,6 +99,9 @@ abstract class OutgoingCommand extends ReportingCommand {
             err.print("Does the device run at the destination? [yes: keep it stopped here / no: resume it here] ");
             err.flush();
             String answer = environment.console().in().readLine();
+            if (answer == null) {
+                err.println();
+            }
             if (answer == null || answer.strip().equals("yes")) {
                 migration.resolve(Resolution.KEEP_STOPPED);
                 return;

@@ -10,6 +10,7 @@ import io.vfio4j.emulator.EmulatedKernel;
 import io.vfio4j.emulator.Faults;
 import io.vfio4j.ffm.Errno;
 import io.vfio4j.ffm.LibC;
+import io.vfio4j.ffm.vfio.Vfio;
 import io.vfio4j.stream.FrameKind;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -257,6 +258,41 @@ class MigratingTest {
     /** Emulated devices under the names of real ones. */
     private Devices devices(EmulatedKernel kernel) {
         return new Devices(kernel, new VfioHost(kernel, folder.resolve("sys"), Path.of("/dev")));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"keep-stopped", "ask"})
+    void shouldHoldTheStateThatNeitherSideRunsWhenAskedTo(String whenInDoubt) throws Exception {
+        Path sysfs = Files.createDirectories(folder.resolve("sys/class/vfio-dev/vfio0/device"));
+        for (String link : new String[] {"mdev_type", "driver"}) {
+            Files.createSymbolicLink(sysfs.resolve(link), Files.createDirectories(folder.resolve("sys/emulated")));
+        }
+        EmulatedDeviceSpec spec = EmulatedDeviceSpec.parse("emulated:size=4MiB");
+        EmulatedKernel here = new EmulatedKernel(LibC.system(), System::nanoTime);
+        EmulatedKernel there = new EmulatedKernel(LibC.system(), System::nanoTime);
+        EmulatedDevice source = here.add(spec);
+        EmulatedDevice destination = there.add(spec);
+        // After the two rehearsals.
+        destination
+                .faults()
+                .onArc(Vfio.VFIO_DEVICE_STATE_STOP, Vfio.VFIO_DEVICE_STATE_RUNNING_P2P)
+                .nth(3)
+                .always()
+                .fail(Errno.EIO);
+        CliRun receiver = CliRun.start(
+                devices(there), "receive", destination.cdevPath(), "tcp:127.0.0.1:0", "--when-in-doubt", whenInDoubt);
+
+        CliRun.of(devices(here), "send", source.cdevPath(), receiver.awaitListening())
+                .failsWith(ExitCode.IN_DOUBT);
+
+        receiver.failsWith(ExitCode.DEVICE);
+        assertThat(receiver.err())
+                .contains("its state is held in this device")
+                .contains("the destination device is in state STOP")
+                .contains(
+                        whenInDoubt.equals("ask")
+                                ? "Has the source been resolved"
+                                : "--when-in-doubt ask would have held it");
     }
 
     @Test

@@ -94,7 +94,7 @@ public sealed interface DeviceAddress {
     /** The patterns of {@link #parse}. */
     final class Forms {
         private static final Pattern CDEV = Pattern.compile("/dev/vfio/devices/((?:noiommu-)?vfio\\d+)");
-        private static final Pattern GROUPED = Pattern.compile("/dev/vfio/((?:noiommu-)?\\d+)/([^/]+)");
+        private static final Pattern GROUPED = Pattern.compile("/dev/vfio/(\\d+)/([^/]+)");
         private static final Pattern PCI = Pattern.compile("(?i)[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]");
         private static final Pattern UUID =
                 Pattern.compile("(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");

@@ -16,7 +16,10 @@ import java.nio.file.Path;
  * @param driver the driver that is bound to the device
  */
 public record DeviceIdentity(String type, String driver) {
-    /** What is said of a device of which nothing is known. It equals only itself. */
+    /**
+     * What is said of a device of which nothing is known. It equals only itself, which says nothing: see
+     * {@link #isKnown}.
+     */
     public static final DeviceIdentity UNKNOWN = new DeviceIdentity("unknown", "unknown");
 
     /**
@@ -27,6 +30,15 @@ public record DeviceIdentity(String type, String driver) {
      */
     public static DeviceIdentity ofSysfs(Path directory) {
         return new DeviceIdentity(type(directory), linkName(directory.resolve("driver")));
+    }
+
+    /**
+     * Tells whether type and driver are both known, so that equal identities mean equal devices.
+     *
+     * @return false when any part of it is {@code unknown}
+     */
+    public boolean isKnown() {
+        return !type.contains(UNKNOWN.type) && !driver.equals(UNKNOWN.driver);
     }
 
     private static String type(Path directory) {

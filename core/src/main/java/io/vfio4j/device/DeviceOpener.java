@@ -84,9 +84,13 @@ final class DeviceOpener {
         return ways;
     }
 
-    private VfioDevice openSysfs(String name, Path directory) throws VfioException {
-        if (!Files.isDirectory(directory)) {
-            throw new VfioException(Problem.NO_SUCH_DEVICE, name, "no such device: " + directory + " does not exist");
+    private VfioDevice openSysfs(String name, Path folder) throws VfioException {
+        Path directory;
+        try {
+            // The folder that a link leads to is the one that has the device's name.
+            directory = folder.toRealPath();
+        } catch (IOException e) {
+            throw new VfioException(Problem.NO_SUCH_DEVICE, name, "no such device: " + folder + " does not exist");
         }
         List<DeviceAddress> ways = waysToOpen(directory);
         if (ways.isEmpty()) {

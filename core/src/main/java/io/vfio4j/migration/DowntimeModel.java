@@ -13,6 +13,9 @@ final class DowntimeModel {
     /** Shorter windows measure the clock and the socket's buffer more than the link. */
     private static final long WINDOW_NANOS = 20_000_000;
 
+    /** A shorter wait at a round's end says nothing about the link. */
+    private static final long NOTABLE_NANOS = 1_000_000;
+
     /** How much of the rate a new window makes up: a change shows within a few windows, a hiccup does not. */
     private static final double NEW_WINDOW_WEIGHT = 0.3;
 
@@ -21,12 +24,16 @@ final class DowntimeModel {
     private double bytesPerNano;
     private long windowBytes;
     private long windowNanos;
+    private long roundBytes;
+    private long roundNanos;
     private long sourceArcNanos;
     private long destinationNanos;
     private long roundTripNanos;
 
     /** Takes in that bytes went in a time in which the migration did nothing else. */
     void transferred(long bytes, long nanos) {
+        roundBytes += bytes;
+        roundNanos += nanos;
         windowBytes += bytes;
         windowNanos += nanos;
         if (windowNanos >= WINDOW_NANOS) {
@@ -35,6 +42,19 @@ final class DowntimeModel {
             windowBytes = 0;
             windowNanos = 0;
         }
+    }
+
+    /**
+     * Takes in that a round is over, and how long it took until all of it had really gone. What went into a queue or a
+     * cache at the speed of memory counts as fast as it left that.
+     */
+    void settled(long nanos) {
+        if (nanos >= NOTABLE_NANOS && roundBytes > 0) {
+            double rate = (double) roundBytes / (roundNanos + nanos);
+            bytesPerNano = bytesPerNano == 0 ? rate : Math.min(bytesPerNano, rate);
+        }
+        roundBytes = 0;
+        roundNanos = 0;
     }
 
     /** Takes in how long an arc of the source's device took; the slowest counts. */

@@ -58,6 +58,7 @@ public final class IncomingMigration {
     private final AtomicBoolean started = new AtomicBoolean();
     private volatile @Nullable IncomingLink link;
     private long lastProgress;
+    private volatile boolean holdsState;
     private long progressBytes;
 
     /**
@@ -134,6 +135,15 @@ public final class IncomingMigration {
             open.interrupt();
         }
         return cancelled;
+    }
+
+    /**
+     * After {@link #run} has failed: tells whether the device holds, in STOP, a state that the source has let go of.
+     *
+     * @return true when the device must not be closed or reset before the source is resolved
+     */
+    public boolean holdsState() {
+        return holdsState;
     }
 
     private MigrationState requireLoadable() throws IOException {
@@ -260,6 +270,11 @@ public final class IncomingMigration {
     private @Nullable String misfit(Message.Hello hello) {
         DeviceIdentity source = new DeviceIdentity(hello.deviceType(), hello.driver());
         DeviceIdentity here = device.identity();
+        if (!source.isKnown() || !here.isKnown()) {
+            return "the source's device is " + source + ", this one is " + here
+                    + ": nobody can tell whether they fit; open "
+                    + "the devices where sysfs can be read, or say what they are";
+        }
         if (!source.equals(here)) {
             return "the source's device is " + source + ", this one is " + here;
         }
@@ -335,6 +350,7 @@ public final class IncomingMigration {
             failure.addSuppressed(e);
             lost |= e.deviceWasReset();
         }
+        holdsState = !lost;
         listener.onNotice(
                 lost
                         ? "the source has let go of the device, and it had to be reset here: the source alone still holds "

@@ -195,8 +195,7 @@ final class IncomingPeerLink implements IncomingLink {
     private <T> T firstFrame(Duration wait, int stream, Greeting<T> greeting) throws IOException {
         long deadline = System.nanoTime() + wait.toNanos();
         while (true) {
-            Duration left = Duration.ofNanos(Math.max(1, deadline - System.nanoTime()));
-            Connection connection = port.accept(left, parameters.peerLimit());
+            Connection connection = port.accept(Duration.ofNanos(deadline - System.nanoTime()), parameters.peerLimit());
             FrameChannel channel = new FrameChannel(libc, connection, stream);
             boolean taken = false;
             try {
@@ -206,7 +205,8 @@ final class IncomingPeerLink implements IncomingLink {
                 taken = true;
                 return result;
             } catch (StreamException e) {
-                if (e.problem() == StreamException.Problem.OTHER_VERSION) {
+                boolean otherVersion = e.problem() == StreamException.Problem.OTHER_VERSION;
+                if (otherVersion && stream == Frame.CONTROL_STREAM) {
                     refuse(channel, MigrationException.message(e));
                     channel.awaitClose(OutgoingPeerLink.REASON_LIMIT);
                     throw new StreamException(
@@ -216,6 +216,8 @@ final class IncomingPeerLink implements IncomingLink {
                 listener.onNotice("turned away " + channel.peer() + ": " + MigrationException.message(e));
             } catch (TransportException e) {
                 listener.onNotice("turned away " + channel.peer() + ": it did not say what it is");
+            } catch (MigrationException e) {
+                listener.onNotice("turned away " + channel.peer() + ": it gave up before it began");
             } finally {
                 if (!taken) {
                     channel.free();

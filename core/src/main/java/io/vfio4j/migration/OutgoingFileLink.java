@@ -12,8 +12,8 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A migration to a file: HELLO, the state, END. Loaded means on disk and under its final name; a file takes part in no
- * handover beyond that, so nothing about it can be in doubt.
+ * A migration to a file: HELLO, the state, END. Loaded means on disk, committed means under its final name: who finds
+ * it there may load it.
  */
 final class OutgoingFileLink implements OutgoingLink {
     private final OutgoingFile file;
@@ -38,23 +38,34 @@ final class OutgoingFileLink implements OutgoingLink {
         return data;
     }
 
+    /** To disk, while the device runs: the page cache takes faster than a disk does, and all of it at once is long. */
+    @Override
+    public void settle() throws IOException {
+        file.force();
+    }
+
     @Override
     public long awaitLoaded() throws IOException {
         long begin = System.nanoTime();
         file.force();
-        file.commit();
         return System.nanoTime() - begin;
     }
 
     @Override
-    public void commit() {}
+    public void commit() throws IOException {
+        file.commit();
+    }
+
+    @Override
+    public boolean mayBeCommitted() {
+        return file.isCommitted();
+    }
 
     @Override
     public void awaitRunning() {}
 
     @Override
     public void abort(String reason) {
-        // Even where it has its name already: the device goes on here, and must not be loaded elsewhere too.
         file.discard();
     }
 
@@ -63,10 +74,9 @@ final class OutgoingFileLink implements OutgoingLink {
         return null;
     }
 
+    /** Closing a file waits for the call that blocks on it, so that thread is left to find out by itself. */
     @Override
-    public void interrupt() {
-        close();
-    }
+    public void interrupt() {}
 
     @Override
     public void close() {

@@ -30,11 +30,17 @@ sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, Ou
     /** What the state goes through. */
     FrameChannel data();
 
+    /** Waits until what went through {@link #data} is where it has to be, as far as that is in this side's hands. */
+    void settle() throws IOException;
+
     /** After END: waits until the other side has all and found it good. Returns how long that took there. */
     long awaitLoaded() throws IOException;
 
-    /** Gives the device up. When this fails, it is not known whether the other side got it. */
+    /** Gives the device up. */
     void commit() throws IOException;
+
+    /** After a {@link #commit} that failed: whether the other side may have the device all the same. */
+    boolean mayBeCommitted();
 
     /** Waits until the device runs at the other side. */
     void awaitRunning() throws IOException;

@@ -74,6 +74,7 @@ public final class OutgoingMigration {
 
     private int round;
     private long bytesSent;
+    private long bytesSettled;
     private long lastProgress;
     private long predictedNanos = -1;
     private boolean vmStopped;
@@ -220,8 +221,10 @@ public final class OutgoingMigration {
 
             long stopBegin = System.nanoTime();
             listener.onPhase(Phase.STOP_COPY);
-            vmStopped = true;
-            vm.stop();
+            if (before == MigrationState.RUNNING) {
+                vmStopped = true;
+                vm.stop();
+            }
             long stopped = System.nanoTime();
             if (session != null) {
                 session.quiesce(MigrationState.RUNNING);
@@ -275,6 +278,7 @@ public final class OutgoingMigration {
     private long preCopy(OutgoingLink to, ChunkSender sender, SavingSession session) throws IOException {
         long begin = System.nanoTime();
         long lastFrame = begin;
+        long timeLimit = parameters.maxPreCopy().toNanos();
         PrecopyInfo estimate = session.precopyInfo();
         long leftInRound = Math.max(1, estimate.pendingBytes());
         Pace pace = new Pace(parameters.maxBytesPerSecond(), begin);
@@ -293,13 +297,15 @@ public final class OutgoingMigration {
                 estimate = estimate.afterReading(read);
                 leftInRound -= read;
                 pace.sent(read, after);
-                lastFrame = keepPace(pace, to, sender, after, estimate.pendingBytes());
+                lastFrame = keepPace(pace, to, sender, after, begin + timeLimit, estimate.pendingBytes());
             }
             progress(Phase.PRE_COPY, estimate.pendingBytes(), after);
-            if (drained || leftInRound <= 0) {
+            boolean roundOver = drained || leftInRound <= 0;
+            if (roundOver || System.nanoTime() - begin >= timeLimit) {
+                settle(to, sender);
                 estimate = session.precopyInfo();
-                Forecast forecast =
-                        model.forecast(round, after - begin, estimate.initialBytes(), pendingBytes(estimate));
+                Forecast forecast = model.forecast(
+                        round, System.nanoTime() - begin, estimate.initialBytes(), pendingBytes(estimate));
                 predictedNanos = forecast.downtimeNanos();
                 switch (policy.decide(forecast)) {
                     case SWITCH_OVER -> {
@@ -307,18 +313,35 @@ public final class OutgoingMigration {
                     }
                     case GIVE_UP -> throw notConverged(forecast);
                     case CONTINUE -> {
-                        if (bytesSent > roundBegin) {
-                            round++;
-                            roundBegin = bytesSent;
+                        if (roundOver) {
+                            if (bytesSent > roundBegin) {
+                                round++;
+                                roundBegin = bytesSent;
+                            }
+                            leftInRound = Math.max(1, estimate.pendingBytes());
                         }
                         if (drained) {
                             lastFrame = idle(to, sender, lastFrame);
                         }
-                        leftInRound = Math.max(1, estimate.pendingBytes());
                     }
                 }
             }
         }
+    }
+
+    /**
+     * Waits until what was read is on the wire or on disk: what is still on its way there would otherwise go,
+     * unforeseen, while the device is stopped.
+     */
+    private void settle(OutgoingLink to, ChunkSender sender) throws IOException {
+        if (bytesSent == bytesSettled) {
+            return;
+        }
+        bytesSettled = bytesSent;
+        long begin = System.nanoTime();
+        sender.flush();
+        to.settle();
+        model.settled(System.nanoTime() - begin);
     }
 
     /** Sends the rest while the device is stopped. */
@@ -367,12 +390,12 @@ public final class OutgoingMigration {
     }
 
     /** Waits until the rate allows the next chunk; at a low rate that is long enough to be cancelled or missed. */
-    private long keepPace(Pace pace, OutgoingLink to, ChunkSender sender, long lastFrame, long remaining)
+    private long keepPace(Pace pace, OutgoingLink to, ChunkSender sender, long lastFrame, long deadline, long remaining)
             throws IOException {
         long last = lastFrame;
         long now = System.nanoTime();
         long wait = pace.waitNanos(now);
-        while (wait > 0) {
+        while (wait > 0 && now - deadline < 0) {
             requireNotCancelled();
             progress(Phase.PRE_COPY, remaining, now);
             last = pause(Math.min(wait, PACE_NANOS), to, sender, last);
@@ -398,7 +421,14 @@ public final class OutgoingMigration {
         if (!stage.compareAndSet(Stage.ACTIVE, Stage.COMMITTED)) {
             throw cancelled();
         }
-        to.commit();
+        try {
+            to.commit();
+        } catch (IOException e) {
+            if (!to.mayBeCommitted()) {
+                stage.set(Stage.ACTIVE);
+            }
+            throw e;
+        }
         to.awaitRunning();
     }
 

@@ -78,6 +78,14 @@ final class OutgoingPeerLink implements OutgoingLink {
     }
 
     @Override
+    public void settle() {}
+
+    @Override
+    public boolean mayBeCommitted() {
+        return true;
+    }
+
+    @Override
     public long awaitLoaded() throws IOException {
         return Message.Timed.readFrom(FrameKind.LOADED, control.expect(FrameKind.LOADED))
                 .nanos();

@@ -20,15 +20,16 @@ public interface VirtualMachine {
     };
 
     /**
-     * Stops the virtual CPUs. Source only; the device is stopped after it.
+     * Stops the virtual CPUs. Source only; the device is stopped after it. Not called for a device that is in STOP when
+     * the migration begins: that is a virtual machine that is paused.
      *
      * @throws IOException when it cannot be stopped; the migration is given up and {@link #resume} called
      */
     void stop() throws IOException;
 
     /**
-     * Lets the virtual CPUs run. At the destination after its device runs; at the source when a migration is given up
-     * after {@link #stop}.
+     * Lets the virtual CPUs run. At the destination after its device runs, which a monitor whose virtual machine was
+     * paused at the source may leave undone; at the source when a migration is given up after {@link #stop}.
      *
      * @throws IOException when it cannot run
      */

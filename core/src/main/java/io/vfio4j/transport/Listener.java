@@ -96,6 +96,11 @@ public final class Listener implements AutoCloseable {
      * @throws TransportException {@code TIMED_OUT} when nobody came, {@code ENDED} when the listener was closed
      */
     public Connection accept(Duration wait, Duration limit) throws TransportException {
+        if (wait.isNegative() || wait.isZero()) {
+            // Where peers queue up, accept would not wait, and the time would never be over.
+            close();
+            throw new TransportException(Problem.TIMED_OUT, address + ": nobody connected in time", null);
+        }
         bound.begin(wait);
         try {
             return connection(channel.accept(), limit);

@@ -96,6 +96,15 @@ public final class OutgoingFile implements AutoCloseable {
         }
     }
 
+    /**
+     * Tells whether the file has its final name, so that somebody may use it.
+     *
+     * @return true from {@link #commit} on, also where that failed after the name was given
+     */
+    public boolean isCommitted() {
+        return committed;
+    }
+
     /** The name is on disk only when the folder is: the source gives the device up for it. */
     private void forceFolder() throws IOException {
         Path folder = address.path().toAbsolutePath().getParent();

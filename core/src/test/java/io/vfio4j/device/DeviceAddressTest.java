@@ -19,8 +19,6 @@ class DeviceAddressTest {
                 .isEqualTo(new DeviceAddress.Cdev("noiommu-vfio0"));
         assertThat(DeviceAddress.parse("/dev/vfio/42/0000:3b:00.1"))
                 .isEqualTo(new DeviceAddress.Grouped("42", "0000:3b:00.1"));
-        assertThat(DeviceAddress.parse("/dev/vfio/noiommu-0/" + UUID))
-                .isEqualTo(new DeviceAddress.Grouped("noiommu-0", UUID));
         assertThat(DeviceAddress.parse("0000:3B:00.1")).isEqualTo(new DeviceAddress.OnBus("pci", "0000:3b:00.1"));
         assertThat(DeviceAddress.parse("10000:e1:00.0")).isEqualTo(new DeviceAddress.OnBus("pci", "10000:e1:00.0"));
         assertThat(DeviceAddress.parse(UUID.toUpperCase(java.util.Locale.ROOT)))

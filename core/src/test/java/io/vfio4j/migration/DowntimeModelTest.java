@@ -109,6 +109,19 @@ class DowntimeModelTest {
     }
 
     @Test
+    void shouldCountBytesAsFastAsTheyHaveReallyGone() {
+        model.transferred(100_000_000, 20 * MS);
+        assertThat(model.bytesPerSecond()).isCloseTo(5_000_000_000L, CLOSE);
+
+        model.settled(980 * MS);
+        assertThat(model.bytesPerSecond()).isCloseTo(100_000_000L, CLOSE);
+
+        // A round that waits for nothing says nothing new.
+        model.settled(MS / 2);
+        assertThat(model.bytesPerSecond()).isCloseTo(100_000_000L, CLOSE);
+    }
+
+    @Test
     void shouldGiveUpAtOnceWhenNoPreCopyCanFitTheLimit() {
         Forecast slowDevice = new Forecast(1, 0, 0, 0, 1, 0, 40 * MS, 20 * MS);
         MigrationParameters.Builder limits = MigrationParameters.builder().downtimeLimit(Duration.ofMillis(50));

@@ -13,6 +13,7 @@ import io.vfio4j.ffm.LibC;
 import io.vfio4j.ffm.vfio.Vfio;
 import io.vfio4j.ffm.vfio.VfioPrecopyInfo;
 import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.migration.MigrationParameters.NotConverging;
 import io.vfio4j.migration.MigrationParameters.Overlap;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationProgress;
@@ -52,8 +53,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Both sides of a migration in this JVM, between two scripted devices. */
 @ExtendWith(LeakCheck.class)
 class MigrationTest {
-    private static final DeviceIdentity IDENTITY = new DeviceIdentity("mdev:script", "scripted");
-
     @TempDir
     private Path folder;
 
@@ -66,6 +65,8 @@ class MigrationTest {
     private ScriptedDevice source;
     private ScriptedDevice destination;
     private Overlap overlap = Overlap.OFF;
+    private DeviceIdentity identity = new DeviceIdentity("mdev:script", "scripted");
+    private Duration peerLimit = Duration.ofSeconds(60);
 
     @BeforeEach
     void makeDevices() {
@@ -236,6 +237,72 @@ class MigrationTest {
         }
         assertThat(sourceVm.calls).containsExactly("stop");
         assertThat(sourceEvents.notices).singleElement().asString().contains("it was reset instead");
+    }
+
+    @Test
+    void shouldLeaveAPausedVirtualMachineAlone() throws Exception {
+        source.in("STOP");
+        destination.failSet("STOP", Errno.EINVAL, "RESUMING");
+        try (Receiving receiving = new Receiving("tcp")) {
+            failing(() -> outgoing().run(receiving.address()));
+            receiving.failure();
+        }
+        assertThat(source.state()).isEqualTo("STOP");
+        assertThat(sourceVm.calls).isEmpty();
+    }
+
+    @Test
+    void shouldRefuseADeviceOfWhichNobodyKnowsWhatItIs() throws Exception {
+        identity = DeviceIdentity.UNKNOWN;
+        try (Receiving receiving = new Receiving("tcp")) {
+            MigrationException e = failing(() -> outgoing().run(receiving.address()));
+            assertThat(e.reason()).isEqualTo(Reason.REFUSED);
+            assertThat(e).hasMessageContaining("nobody can tell whether they fit");
+            receiving.failure();
+        }
+        assertThat(source.state()).isEqualTo("RUNNING");
+        assertThat(destination.state()).isEqualTo("STOP");
+    }
+
+    @Test
+    void shouldLookAtTheTimeWithinALongRound() throws Exception {
+        source.preCopyState = new byte[1 << 20];
+        source.precopyInfo = (request, info) -> {
+            VfioPrecopyInfo.INITIAL_BYTES.set(info, 1L << 40);
+            return 0;
+        };
+        MigrationParameters limits = parameters()
+                .maxBytesPerSecond(1 << 20)
+                .maxPreCopy(Duration.ofMillis(50))
+                .build();
+        try (Receiving receiving = new Receiving("tcp")) {
+            MigrationException e = failing(() -> outgoing(limits).run(receiving.address()));
+            assertThat(e.reason()).isEqualTo(Reason.NOT_CONVERGED);
+            assertThat(e).hasMessageContaining("after round 1");
+            receiving.failure();
+        }
+        assertThat(source.state()).isEqualTo("RUNNING");
+        assertThat(sourceVm.calls).isEmpty();
+    }
+
+    @Test
+    void shouldShowThePeerThatItLivesWhileItPaces() throws Exception {
+        source.precopyInfo = (request, info) -> {
+            VfioPrecopyInfo.INITIAL_BYTES.set(info, 64 << 10);
+            return 0;
+        };
+        MigrationParameters slow = parameters()
+                .chunkBytes(64 << 10)
+                .maxBytesPerSecond(32 << 10)
+                .maxRounds(1)
+                .whenNotConverging(NotConverging.SWITCH_OVER)
+                .build();
+        peerLimit = Duration.ofMillis(1500);
+        try (Receiving receiving = new Receiving("tcp")) {
+            outgoing(slow).run(receiving.address());
+            assertThat(receiving.failure()).isNull();
+        }
+        assertThat(destination.loaded).isEqualTo(wholeState());
     }
 
     @Test
@@ -420,7 +487,7 @@ class MigrationTest {
                 .chunks(3)
                 .overlap(overlap)
                 .downtimeLimit(Duration.ofHours(1))
-                .peerLimit(Duration.ofSeconds(60))
+                .peerLimit(peerLimit)
                 .acceptLimit(Duration.ofSeconds(60));
     }
 
@@ -444,7 +511,7 @@ class MigrationTest {
 
     private VfioDevice adopt(ScriptedDevice device, String name) {
         try {
-            return VfioDevice.adopt(libc, device.fd(), name, IDENTITY);
+            return VfioDevice.adopt(libc, device.fd(), name, identity);
         } catch (VfioException e) {
             throw new AssertionError(e);
         }

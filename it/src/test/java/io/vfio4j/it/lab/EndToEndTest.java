@@ -201,25 +201,25 @@ class EndToEndTest {
 
     @Test
     void shouldMigrateOverAUnixSocketWhileTheDeviceIsDirtied() throws Exception {
-        Mdev source = changing("full", 256 * MEBIBYTE);
-        Mdev destination = resting("full", 256 * MEBIBYTE);
+        Mdev source = changing("full", GIBIBYTE);
+        Mdev destination = resting("full", GIBIBYTE);
 
         Reports reports = sendAndReceive(
                 source.cdev().toString(), destination.grouped().toString(), "unix:" + folder.resolve("socket"));
 
-        assertMigrated(reports, source, destination, 256 * MEBIBYTE);
+        assertMigrated(reports, source, destination, GIBIBYTE);
         assertSourceWasStoppedFirst(reports, source, destination);
     }
 
     @Test
     void shouldMigrateByWayOfAFileWhileTheDeviceIsDirtied() throws Exception {
-        Mdev source = changing("full", 256 * MEBIBYTE);
-        Mdev destination = resting("full", 256 * MEBIBYTE);
+        Mdev source = changing("full", GIBIBYTE);
+        Mdev destination = resting("full", GIBIBYTE);
 
         Reports reports =
                 saveAndLoad(source.grouped().toString(), destination.cdev().toString());
 
-        assertMigrated(reports, source, destination, 256 * MEBIBYTE);
+        assertMigrated(reports, source, destination, GIBIBYTE);
     }
 
     @Test

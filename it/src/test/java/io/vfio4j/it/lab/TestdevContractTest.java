@@ -5,76 +5,40 @@ import io.vfio4j.it.contract.DeviceContract;
 import io.vfio4j.it.contract.DeviceUnderTest;
 import io.vfio4j.it.lab.MdevUnderTest.Way;
 import java.io.IOException;
-import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The contract against the lab's own test device, with each set of migration flags, by cdev and by group. */
 @Tag("lab")
-class TestdevContractTest {
+@ParameterizedClass
+@CsvSource({
+    "full, CDEV, enomsg",
+    "full, GROUP, enomsg",
+    "nop2p, CDEV, enomsg",
+    "nop2p, GROUP, enomsg",
+    "noprecopy, CDEV, enomsg",
+    "noprecopy, GROUP, enomsg",
+    "minimal, CDEV, enomsg",
+    "minimal, GROUP, enomsg",
+    "full, CDEV, zero",
+})
+class TestdevContractTest extends DeviceContract {
+    private final String type;
+    private final Way way;
+    private final String drained;
 
-    @Nested
-    class FullByCdev extends Suite {
-        FullByCdev() {
-            super("full", Way.CDEV);
-        }
+    TestdevContractTest(String type, Way way, String drained) {
+        this.type = type;
+        this.way = way;
+        this.drained = drained;
     }
 
-    @Nested
-    class FullByGroup extends Suite {
-        FullByGroup() {
-            super("full", Way.GROUP);
-        }
-    }
-
-    @Nested
-    class WithoutP2pByCdev extends Suite {
-        WithoutP2pByCdev() {
-            super("nop2p", Way.CDEV);
-        }
-    }
-
-    @Nested
-    class WithoutPreCopyByCdev extends Suite {
-        WithoutPreCopyByCdev() {
-            super("noprecopy", Way.CDEV);
-        }
-    }
-
-    @Nested
-    class MinimalByGroup extends Suite {
-        MinimalByGroup() {
-            super("minimal", Way.GROUP);
-        }
-    }
-
-    @Nested
-    class SayingZeroWhenDrained extends Suite {
-        SayingZeroWhenDrained() {
-            super("full", Way.CDEV);
-        }
-
-        @Override
-        protected DeviceUnderTest create() throws Exception {
-            Testdev made = (Testdev) super.create();
-            made.mdev().attribute("drained", "zero");
-            return made;
-        }
-    }
-
-    /** The suite for one type and way. */
-    abstract static class Suite extends DeviceContract {
-        private final String type;
-        private final Way way;
-
-        Suite(String type, Way way) {
-            this.type = type;
-            this.way = way;
-        }
-
-        @Override
-        protected DeviceUnderTest create() throws Exception {
-            return new Testdev(new Mdev("vfio4j_testdev-" + type), way);
-        }
+    @Override
+    protected DeviceUnderTest create() throws Exception {
+        Mdev mdev = new Mdev("vfio4j_testdev-" + type);
+        mdev.attribute("drained", drained);
+        return new Testdev(mdev, way);
     }
 
     private static final class Testdev extends MdevUnderTest {
