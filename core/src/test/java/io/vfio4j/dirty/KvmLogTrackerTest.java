@@ -187,7 +187,7 @@ class KvmLogTrackerTest {
     void shouldLoseNothingWhileTheGuestRuns() throws Exception {
         try (RunningGuest running = new RunningGuest(guest, 1, () -> 0)) {
             tracker.start(List.of(ALL), PAGE);
-            running.copyUntilItHasRun(tracker);
+            running.runAndCopy(tracker);
         }
     }
 

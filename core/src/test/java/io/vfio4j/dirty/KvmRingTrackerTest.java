@@ -185,7 +185,7 @@ class KvmRingTrackerTest {
             try (KvmRingTracker made = tracker(ringBytes)) {
                 tracker[0] = made;
                 made.start(List.of(ALL), PAGE);
-                running.copyUntilItHasRun(made);
+                running.runAndCopy(made);
             }
         }
     }

@@ -13,15 +13,18 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntSupplier;
 import java.util.stream.IntStream;
 
 /** A guest whose CPUs go on writing while its memory is copied, as a migration does. */
 final class RunningGuest implements AutoCloseable {
     private static final int CODE_PAGES = 8;
-    private static final int LEAST_RUNS = 200;
+    private static final int MIGRATIONS = 300;
+    private static final int RUNS = 2;
+
+    /** How many pages are collected at a time: some of a slot, and some of two. */
+    private static final int PART = 64;
+
     private static final long PATIENCE_SECONDS = 60;
 
     /** What {@link MemorySegment#mismatch} says of equal ones. */
@@ -29,13 +32,10 @@ final class RunningGuest implements AutoCloseable {
 
     private final Guest guest;
     private final IntSupplier ringFull;
-    private final AtomicBoolean stop = new AtomicBoolean();
-    private final AtomicInteger runs = new AtomicInteger();
-    private final AtomicInteger full = new AtomicInteger();
     private final List<FutureTask<Void>> tasks = new ArrayList<>();
     private final List<Guest.Vcpu> vcpus = new ArrayList<>();
 
-    /** Makes the CPUs; they run from {@link #copyUntilItHasRun} on. */
+    /** Makes the CPUs; they run from {@link #runAndCopy} on. */
     RunningGuest(Guest guest, int count, IntSupplier ringFull) {
         this.guest = guest;
         this.ringFull = ringFull;
@@ -50,45 +50,43 @@ final class RunningGuest implements AutoCloseable {
         }
     }
 
-    /** How often a full ring has stopped a CPU. */
-    int full() {
-        return full.get();
-    }
-
     /**
-     * Copies what is dirty, round after round, each page after the collection that reported it; then the CPUs stop and
-     * the last round is copied: nothing may differ.
+     * Copies what is dirty while the CPUs run, each page after the collection that reported it; they stop, and what is
+     * left is copied: nothing may differ. Many times over, for what one run loses, the next one would dirty again.
      */
-    void copyUntilItHasRun(DirtyTracker tracker) throws IOException, InterruptedException, ExecutionException {
+    void runAndCopy(DirtyTracker tracker)
+            throws IOException, InterruptedException, ExecutionException, TimeoutException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment copy = arena.allocate(guest.memory.byteSize(), PAGE).copyFrom(guest.memory);
-            for (Guest.Vcpu vcpu : vcpus) {
-                FutureTask<Void> task = new FutureTask<>(() -> {
-                    while (!stop.get()) {
-                        full.addAndGet(vcpu.run(ringFull));
-                        runs.incrementAndGet();
+            for (int migration = 0; migration < MIGRATIONS; migration++) {
+                vcpus.forEach(this::start);
+                while (!tasks.stream().allMatch(FutureTask::isDone)) {
+                    for (int page = 0; page < Guest.PAGES; page += PART) {
+                        copy(tracker, Dirty.pages(0, page, PART), copy);
                     }
-                    return null;
-                });
-                tasks.add(task);
-                Thread thread = new Thread(task, "vfio4j-test-vcpu");
-                thread.setDaemon(true);
-                thread.start();
-            }
-            int part = 64;
-            while (runs.get() < LEAST_RUNS && tasks.stream().noneMatch(FutureTask::isDone)) {
-                for (int page = 0; page < Guest.PAGES; page += part) {
-                    copy(tracker, Dirty.pages(0, page, part), copy);
                 }
+                close();
+                copy(tracker, Guest.ALL, copy);
+                assertThat(copy.mismatch(guest.memory))
+                        .as("the first byte that differs, in migration %s", migration)
+                        .isEqualTo(NONE);
             }
-            close();
-            copy(tracker, Guest.ALL, copy);
-            assertThat(copy.mismatch(guest.memory))
-                    .as("the first byte that differs, after %s runs", runs)
-                    .isEqualTo(NONE);
-        } catch (TimeoutException e) {
-            throw new AssertionError("the guest does not stop", e);
         }
+    }
+
+    private void start(Guest.Vcpu vcpu) {
+        FutureTask<Void> task = new FutureTask<>(() -> {
+            for (int i = 0; i < RUNS; i++) {
+                assertThat(vcpu.run(ringFull)).isNotNegative();
+                // Any thread may, at any time.
+                assertThat(ringFull.getAsInt()).isNotNegative();
+            }
+            return null;
+        });
+        tasks.add(task);
+        Thread thread = new Thread(task, "vfio4j-test-vcpu");
+        thread.setDaemon(true);
+        thread.start();
     }
 
     private void copy(DirtyTracker tracker, AddressRange range, MemorySegment copy) throws IOException {
@@ -101,9 +99,9 @@ final class RunningGuest implements AutoCloseable {
 
     @Override
     public void close() throws InterruptedException, ExecutionException, TimeoutException {
-        stop.set(true);
         for (FutureTask<Void> task : tasks) {
             task.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
         }
+        tasks.clear();
     }
 }
