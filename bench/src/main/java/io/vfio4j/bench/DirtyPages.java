@@ -87,7 +87,7 @@ public class DirtyPages {
             }
         }
         written.forEachRun((address, length) -> runs++);
-        LibC kernel = new ForwardingLibC(LibC.system()) {
+        LibC kernel = new ForwardingLibC() {
             @Override
             public int ioctl(int fd, long request, MemorySegment argument) {
                 MemorySegment.copy(

@@ -9,7 +9,6 @@ import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.Phase;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.time.Duration;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -90,18 +89,8 @@ abstract class IncomingCommand extends ReportingCommand {
             return;
         }
         progress.close();
-        PrintWriter err = environment.console().err();
-        err.println("in doubt: " + Failure.message(failure));
-        String answer = "";
-        while (!answer.strip().equals("yes")) {
-            err.print("Has the source been resolved, so that this device's state may go? [yes] ");
-            err.flush();
-            answer = environment.console().in().readLine();
-            if (answer == null) {
-                err.println();
-                return;
-            }
-        }
+        environment.console().err().println("in doubt: " + Failure.message(failure));
+        environment.console().ask("Has the source been resolved, so that this device's state may go? [yes]", "yes");
     }
 
     /** From another process. */

@@ -11,7 +11,6 @@ import io.vfio4j.migration.VirtualMachine;
 import io.vfio4j.observe.Phase;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
-import java.io.PrintWriter;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -93,24 +92,14 @@ abstract class OutgoingCommand extends ReportingCommand {
     }
 
     private void resolve(OutgoingMigration migration, MigrationException doubt) throws IOException {
-        PrintWriter err = environment.console().err();
-        err.println("in doubt: " + Failure.message(doubt));
-        while (true) {
-            err.print("Does the device run at the destination? [yes: keep it stopped here / no: resume it here] ");
-            err.flush();
-            String answer = environment.console().in().readLine();
-            if (answer == null) {
-                err.println();
-            }
-            if (answer == null || answer.strip().equals("yes")) {
-                migration.resolve(Resolution.KEEP_STOPPED);
-                return;
-            }
-            if (answer.strip().equals("no")) {
-                migration.resolve(Resolution.RESUME_SOURCE);
-                return;
-            }
-        }
+        environment.console().err().println("in doubt: " + Failure.message(doubt));
+        String answer = environment
+                .console()
+                .ask(
+                        "Does the device run at the destination? [yes: keep it stopped here / no: resume it here]",
+                        "yes",
+                        "no");
+        migration.resolve("no".equals(answer) ? Resolution.RESUME_SOURCE : Resolution.KEEP_STOPPED);
     }
 
     /** To another process. */

@@ -392,17 +392,13 @@ public final class VfioDevice implements AutoCloseable {
         return feature;
     }
 
-    /** The argument of one VFIO_DEVICE_FEATURE call: head and payload in one 8-aligned piece. */
+    /** The argument of one VFIO_DEVICE_FEATURE call, and its payload. */
     private static final class Feature {
         final MemorySegment argument;
         final MemorySegment payload;
 
         Feature(Arena arena, int flags, @Nullable Struct payloadStruct) {
-            long payloadSize = payloadStruct == null ? 0 : payloadStruct.size();
-            long size = VfioDeviceFeature.STRUCT.size() + payloadSize;
-            argument = arena.allocate(size, Long.BYTES).fill((byte) 0);
-            VfioDeviceFeature.ARGSZ.set(argument, (int) size);
-            VfioDeviceFeature.FLAGS.set(argument, flags);
+            argument = VfioDeviceFeature.allocate(arena, flags, payloadStruct == null ? 0 : payloadStruct.size());
             payload = VfioDeviceFeature.DATA.of(argument);
         }
     }

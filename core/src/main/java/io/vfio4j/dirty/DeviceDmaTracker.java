@@ -50,7 +50,7 @@ public final class DeviceDmaTracker extends RangeTracker {
                 false,
                 "one ioctl per range; the device's firmware may need milliseconds for it"));
         this.device = device;
-        this.report = argument(
+        this.report = VfioDeviceFeature.allocate(
                 arena,
                 Vfio.VFIO_DEVICE_FEATURE_GET | Vfio.VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT,
                 VfioDeviceFeatureDmaLoggingReport.STRUCT.size());
@@ -65,7 +65,7 @@ public final class DeviceDmaTracker extends RangeTracker {
      */
     public static boolean isSupported(DeviceFd device) {
         try (Arena arena = Arena.ofConfined()) {
-            return device.feature(argument(
+            return device.feature(VfioDeviceFeature.allocate(
                             arena,
                             Vfio.VFIO_DEVICE_FEATURE_PROBE
                                     | Vfio.VFIO_DEVICE_FEATURE_SET
@@ -88,7 +88,7 @@ public final class DeviceDmaTracker extends RangeTracker {
     long begin(List<AddressRange> sorted, long pageSizeHint) throws DirtyTrackingException {
         List<AddressRange> folded = sorted;
         try (Arena call = Arena.ofConfined()) {
-            MemorySegment start = argument(
+            MemorySegment start = VfioDeviceFeature.allocate(
                     call,
                     Vfio.VFIO_DEVICE_FEATURE_SET | Vfio.VFIO_DEVICE_FEATURE_DMA_LOGGING_START,
                     VfioDeviceFeatureDmaLoggingControl.STRUCT.size());
@@ -146,7 +146,6 @@ public final class DeviceDmaTracker extends RangeTracker {
     @Override
     Collected report(AddressRange range, DirtyBitmap into) {
         if (corrupt < 0) {
-            into.mark(range);
             return new Collected(capability().source() + ": an earlier VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT failed ("
                     + Errno.describe(corrupt)
                     + "), so its log is corrupt until it is started anew: everything counts as dirty");
@@ -172,23 +171,15 @@ public final class DeviceDmaTracker extends RangeTracker {
         }
         // Of any error the uAPI says that the log is corrupt and all memory must be considered dirty.
         corrupt = result;
-        return everything(range, into, "VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT", result);
+        return everything(range, "VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT", result);
     }
 
     @Override
     int end() {
         logged = List.of();
         try (Arena call = Arena.ofConfined()) {
-            return device.feature(
-                    argument(call, Vfio.VFIO_DEVICE_FEATURE_SET | Vfio.VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP, 0));
+            return device.feature(VfioDeviceFeature.allocate(
+                    call, Vfio.VFIO_DEVICE_FEATURE_SET | Vfio.VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP, 0));
         }
-    }
-
-    private static MemorySegment argument(Arena arena, int flags, long payloadSize) {
-        long size = VfioDeviceFeature.STRUCT.size() + payloadSize;
-        MemorySegment argument = arena.allocate(size, Long.BYTES);
-        VfioDeviceFeature.ARGSZ.set(argument, (int) size);
-        VfioDeviceFeature.FLAGS.set(argument, flags);
-        return argument;
     }
 }

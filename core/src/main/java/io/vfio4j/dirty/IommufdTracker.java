@@ -162,6 +162,10 @@ public final class IommufdTracker extends RangeTracker {
             kept.put(whole, rest);
         }
         Collected collected = rest.filledByKernel(whole, this::get);
+        if (!collected.reported()) {
+            // What is not wanted now is dirty later, too.
+            rest.mark(whole);
+        }
         rest.moveTo(range, into);
         return collected;
     }
@@ -172,7 +176,7 @@ public final class IommufdTracker extends RangeTracker {
         IommuHwptGetDirtyBitmap.PAGE_SIZE.set(get, into.pageSize());
         IommuHwptGetDirtyBitmap.DATA.set(get, bits);
         int result = iommufd.hwptGetDirtyBitmap(get);
-        return result < 0 ? everything(range, into, "IOMMU_HWPT_GET_DIRTY_BITMAP", result) : Collected.REPORTED;
+        return result < 0 ? everything(range, "IOMMU_HWPT_GET_DIRTY_BITMAP", result) : Collected.REPORTED;
     }
 
     /**

@@ -27,11 +27,6 @@ import java.util.Set;
  * collection. Addresses are guest physical. KVM sees neither what this process writes nor what devices write by DMA.
  */
 public final class KvmRingTracker extends KvmTracker {
-    private static final long PAGE = 4096;
-
-    /** {@code MADV_POPULATE_READ}: touches memory, and says EFAULT where that would be a SIGBUS. */
-    private static final int MADV_POPULATE_READ = 22;
-
     /** How often entries are reset once more when none was, before it is believed that somebody else has done so. */
     private static final int IDLE_RESETS = 16;
 
@@ -133,12 +128,12 @@ public final class KvmRingTracker extends KvmTracker {
             KvmEnableCap.ARGS.of(cap).set(ValueLayout.JAVA_LONG, 0, ringBytes);
             int result = vm.enableCap(cap);
             if (Errno.EINVAL.is(result) || Errno.E2BIG.is(result)) {
-                boolean badLength = Integer.bitCount(ringBytes) != 1 || ringBytes < PAGE || ringBytes > most;
+                boolean badLength = Integer.bitCount(ringBytes) != 1 || ringBytes < SMALLEST_PAGE || ringBytes > most;
                 throw new DirtyTrackingException(
                         badLength ? Problem.BAD_PAGE_SIZE : Problem.BUSY,
                         source,
                         badLength
-                                ? "a ring has a power of two of bytes from " + PAGE + " to " + most + ", not "
+                                ? "a ring has a power of two of bytes from " + SMALLEST_PAGE + " to " + most + ", not "
                                         + ringBytes
                                 : "enabling it failed, for there are virtual CPUs or rings already, or " + ringBytes
                                         + " bytes are too few for what this processor holds back; enable it once, "
@@ -181,7 +176,12 @@ public final class KvmRingTracker extends KvmTracker {
         MemorySegment mapped;
         try {
             mapped = MappedMemory.map(
-                    libc, ringBytes + PAGE, LibC.MAP_SHARED, vcpu.fd(), Kvm.KVM_DIRTY_LOG_PAGE_OFFSET * PAGE, arena);
+                    libc,
+                    ringBytes + SMALLEST_PAGE,
+                    LibC.MAP_SHARED,
+                    vcpu.fd(),
+                    Kvm.KVM_DIRTY_LOG_PAGE_OFFSET * SMALLEST_PAGE,
+                    arena);
         } catch (OutOfMemoryError e) {
             throw failure(
                     Problem.FOREIGN,
@@ -189,8 +189,8 @@ public final class KvmRingTracker extends KvmTracker {
                     0);
         }
         // The kernel does not tell how long a ring is, and a wrong length would lose pages.
-        if (libc.madvise(mapped.address(), ringBytes, MADV_POPULATE_READ) < 0
-                || libc.madvise(mapped.address() + ringBytes, PAGE, MADV_POPULATE_READ) >= 0) {
+        if (libc.madvise(mapped.address(), ringBytes, LibC.MADV_POPULATE_READ) < 0
+                || libc.madvise(mapped.address() + ringBytes, SMALLEST_PAGE, LibC.MADV_POPULATE_READ) >= 0) {
             throw failure(
                     Problem.BAD_PAGE_SIZE,
                     "a virtual CPU's ring does not have " + ringBytes + " bytes; name the length that was enabled",
@@ -256,7 +256,7 @@ public final class KvmRingTracker extends KvmTracker {
     private void mark(int slot, long page) {
         for (Watched each : watched()) {
             if (each.slot.slot() == slot) {
-                each.pending.mark(new AddressRange(each.slot.guest().start() + page * PAGE, PAGE));
+                each.pending.mark(new AddressRange(each.slot.guest().start() + page * SMALLEST_PAGE, SMALLEST_PAGE));
             }
         }
     }

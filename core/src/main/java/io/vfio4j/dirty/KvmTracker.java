@@ -97,7 +97,7 @@ abstract class KvmTracker extends RangeTracker {
                 AddressRange part = each.slot.guest().intersect(range);
                 int result = harvest(each);
                 collected = collected.and(
-                        result < 0 ? everything(part, into, "reading KVM's dirty pages", result) : Collected.REPORTED);
+                        result < 0 ? everything(part, "reading KVM's dirty pages", result) : Collected.REPORTED);
                 each.pending.moveTo(part, into);
             }
         }

@@ -24,7 +24,10 @@ abstract class RangeTracker implements DirtyTracker {
      */
     abstract long begin(List<AddressRange> sorted, long pageSizeHint) throws DirtyTrackingException;
 
-    /** Reports and forgets a range that lies within one watched range and has been checked against the bitmap. */
+    /**
+     * Reports and forgets a range that lies within one watched range and has been checked against the bitmap. Where
+     * this cannot report, {@link #collect} marks everything.
+     */
     abstract Collected report(AddressRange range, DirtyBitmap into) throws DirtyTrackingException;
 
     /** Ends watching: 0 or -errno. */
@@ -144,19 +147,14 @@ abstract class RangeTracker implements DirtyTracker {
     /** Gives back what a subclass holds beyond what {@link #end} ends. */
     void free() {}
 
-    final boolean watches() {
-        return !ranges.isEmpty();
-    }
-
     final void requireStarted() throws DirtyTrackingException {
         if (ranges.isEmpty()) {
             throw failure(Problem.NOT_STARTED, "it does not watch; start it first", 0);
         }
     }
 
-    /** Marks everything, because the source could not report. */
-    final Collected everything(AddressRange range, DirtyBitmap into, String what, long result) {
-        into.mark(range);
+    /** Says that the source could not report. */
+    final Collected everything(AddressRange range, String what, long result) {
         return new Collected(capability.source() + ": " + what + " for " + range + " failed (" + Errno.describe(result)
                 + "): everything in it counts as dirty");
     }

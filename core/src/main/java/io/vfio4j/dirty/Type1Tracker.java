@@ -132,7 +132,7 @@ public final class Type1Tracker extends RangeTracker {
             describe(reported, VfioIommuType1DirtyBitmapGet.BITMAP.of(range));
             int result = container.dirtyPages(get);
             if (result < 0) {
-                return everything(part, into, "VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP", result);
+                return everything(part, "VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP", result);
             }
             into.or(reported);
             return Collected.REPORTED;

@@ -148,7 +148,7 @@ public final class UserfaultTracker extends RangeTracker {
             PmScanArg.END.set(scan, end);
             int found = fd.scan(scan);
             if (found < 0 && !Errno.EINTR.is(found)) {
-                return everything(range, into, "PAGEMAP_SCAN", found);
+                return everything(range, "PAGEMAP_SCAN", found);
             }
             for (long i = 0; i < found; i++) {
                 MemorySegment region = regions.asSlice(i * PageRegion.STRUCT.size(), PageRegion.STRUCT.size());
@@ -158,7 +158,6 @@ public final class UserfaultTracker extends RangeTracker {
             long walked = found < 0 ? at : PmScanArg.WALK_END.get(scan);
             if (found >= 0 && walked == at) {
                 // Such as a part of a huge page of hugetlbfs, which cannot be protected by itself.
-                into.mark(range);
                 return new Collected(capability().source() + ": PAGEMAP_SCAN does not get on at 0x"
                         + Long.toHexString(at) + ", which may be a part of a huge page: everything in " + range
                         + " counts as dirty");

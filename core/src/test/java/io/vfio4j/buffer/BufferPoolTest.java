@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vfio4j.ffm.Errno;
+import io.vfio4j.ffm.ForwardingLibC;
 import io.vfio4j.ffm.LibC;
-import io.vfio4j.testing.ForwardingLibC;
 import io.vfio4j.testing.LeakCheck;
 import io.vfio4j.testing.Seed;
 import java.io.IOException;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.dirty;
 
-import static io.vfio4j.dirty.Dirty.PAGE;
-import static io.vfio4j.dirty.Dirty.pages;
-import static io.vfio4j.dirty.Dirty.runs;
+import static io.vfio4j.testing.DirtyPages.PAGE;
+import static io.vfio4j.testing.DirtyPages.pages;
+import static io.vfio4j.testing.DirtyPages.runs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;

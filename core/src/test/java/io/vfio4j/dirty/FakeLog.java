@@ -10,6 +10,7 @@ import io.vfio4j.ffm.vfio.VfioDeviceFeature;
 import io.vfio4j.ffm.vfio.VfioDeviceFeatureDmaLoggingControl;
 import io.vfio4j.ffm.vfio.VfioDeviceFeatureDmaLoggingRange;
 import io.vfio4j.ffm.vfio.VfioDeviceFeatureDmaLoggingReport;
+import io.vfio4j.testing.DirtyPages;
 import io.vfio4j.testing.ScriptedLibC;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -42,7 +43,7 @@ final class FakeLog implements ScriptedLibC.Ioctls {
     int probeResult;
     int stopResult;
     int stops;
-    long granted = Dirty.PAGE;
+    long granted = DirtyPages.PAGE;
     List<AddressRange> logged = List.of();
 
     private static final ScriptedLibC LIBC = new ScriptedLibC();
@@ -118,7 +119,7 @@ final class FakeLog implements ScriptedLibC.Ioctls {
         if (error != null) {
             return error.negated();
         }
-        if (pageSize < Dirty.PAGE
+        if (pageSize < DirtyPages.PAGE
                 || Long.bitCount(pageSize) != 1
                 || logged.stream().noneMatch(each -> each.contains(range))) {
             return Errno.EINVAL.negated();

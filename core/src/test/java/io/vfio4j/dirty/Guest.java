@@ -18,6 +18,7 @@ import io.vfio4j.ffm.kvm.KvmSregs;
 import io.vfio4j.ffm.kvm.KvmUserspaceMemoryRegion;
 import io.vfio4j.ffm.kvm.VcpuFd;
 import io.vfio4j.ffm.kvm.VmFd;
+import io.vfio4j.testing.DirtyPages;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -34,7 +35,7 @@ final class Guest implements AutoCloseable {
     static final int PAGES = 256;
     static final GuestSlotNumbers LOW = new GuestSlotNumbers(3, 0, 100);
     static final GuestSlotNumbers HIGH = new GuestSlotNumbers(7, 100, 156);
-    static final AddressRange ALL = Dirty.pages(0, 0, PAGES);
+    static final AddressRange ALL = DirtyPages.pages(0, 0, PAGES);
 
     /** The pages that hold the programs of the CPUs; nobody writes them from within. */
     private static final int FIRST_CODE = 1;
@@ -83,7 +84,7 @@ final class Guest implements AutoCloseable {
     }
 
     GuestSlot slot(GuestSlotNumbers numbers) {
-        AddressRange guest = Dirty.pages(0, numbers.firstPage, numbers.pages);
+        AddressRange guest = DirtyPages.pages(0, numbers.firstPage, numbers.pages);
         return new GuestSlot(numbers.slot, 0, guest, memory.address() + guest.start());
     }
 

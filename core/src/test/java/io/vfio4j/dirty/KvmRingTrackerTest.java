@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.dirty;
 
-import static io.vfio4j.dirty.Dirty.PAGE;
 import static io.vfio4j.dirty.Dirty.assertRefused;
-import static io.vfio4j.dirty.Dirty.collect;
-import static io.vfio4j.dirty.Dirty.collectEverything;
-import static io.vfio4j.dirty.Dirty.pages;
 import static io.vfio4j.dirty.Guest.ALL;
 import static io.vfio4j.dirty.Guest.HIGH;
+import static io.vfio4j.testing.DirtyPages.PAGE;
+import static io.vfio4j.testing.DirtyPages.collect;
+import static io.vfio4j.testing.DirtyPages.collectEverything;
+import static io.vfio4j.testing.DirtyPages.pages;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -15,11 +15,11 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.vfio4j.dirty.Capability.Writer;
 import io.vfio4j.dirty.DirtyTrackingException.Problem;
 import io.vfio4j.ffm.Errno;
+import io.vfio4j.ffm.ForwardingLibC;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.ffm.kvm.Kvm;
 import io.vfio4j.ffm.kvm.VcpuFd;
 import io.vfio4j.ffm.kvm.VmFd;
-import io.vfio4j.testing.ForwardingLibC;
 import io.vfio4j.testing.LeakCheck;
 import java.util.ArrayDeque;
 import java.util.Deque;

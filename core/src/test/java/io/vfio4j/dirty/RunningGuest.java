@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.dirty;
 
-import static io.vfio4j.dirty.Dirty.PAGE;
+import static io.vfio4j.testing.DirtyPages.PAGE;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vfio4j.testing.DirtyPages;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -62,7 +63,7 @@ final class RunningGuest implements AutoCloseable {
                 vcpus.forEach(this::start);
                 while (!tasks.stream().allMatch(FutureTask::isDone)) {
                     for (int page = 0; page < Guest.PAGES; page += PART) {
-                        copy(tracker, Dirty.pages(0, page, PART), copy);
+                        copy(tracker, DirtyPages.pages(0, page, PART), copy);
                     }
                 }
                 close();

@@ -2,6 +2,7 @@
 package io.vfio4j.testing;
 
 import io.vfio4j.ffm.Errno;
+import io.vfio4j.ffm.ForwardingLibC;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -7,6 +7,11 @@ import java.lang.foreign.MemorySegment;
 public class ForwardingLibC implements LibC {
     private final LibC real;
 
+    /** Makes system calls that are this host's own. */
+    public ForwardingLibC() {
+        this(LibC.system());
+    }
+
     /**
      * Makes system calls that are those of others.
      *

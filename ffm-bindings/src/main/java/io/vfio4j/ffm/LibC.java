@@ -35,6 +35,10 @@ public interface LibC {
     int MAP_ANONYMOUS = 0x20;
     /** {@code MADV_HUGEPAGE}: back with transparent huge pages where it can be done. */
     int MADV_HUGEPAGE = 14;
+    /**
+     * {@code MADV_POPULATE_READ}: touch every page now, for reading; EFAULT where that would be a SIGBUS. Linux 5.14.
+     */
+    int MADV_POPULATE_READ = 22;
     /** {@code MADV_POPULATE_WRITE}: touch every page now, for writing. Linux 5.14. */
     int MADV_POPULATE_WRITE = 23;
 

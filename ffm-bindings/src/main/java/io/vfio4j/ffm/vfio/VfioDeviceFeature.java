@@ -2,6 +2,8 @@
 package io.vfio4j.ffm.vfio;
 
 import io.vfio4j.ffm.Struct;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 
 /**
  * Mirrors {@code struct vfio_device_feature} of {@code linux/vfio.h}: the head of every VFIO_DEVICE_FEATURE call; the
@@ -23,4 +25,21 @@ public final class VfioDeviceFeature {
     public static final Struct STRUCT = C.end();
 
     private VfioDeviceFeature() {}
+
+    /**
+     * Allocates the argument of one call: head and payload in one 8-aligned piece, zero but for {@code argsz} and
+     * {@code flags}.
+     *
+     * @param allocator where from
+     * @param flags the feature's number with {@code VFIO_DEVICE_FEATURE_GET}, {@code _SET}, {@code _PROBE}
+     * @param payloadSize how long the payload at {@link #DATA} is, in bytes; 0 for none
+     * @return the argument
+     */
+    public static MemorySegment allocate(SegmentAllocator allocator, int flags, long payloadSize) {
+        long size = STRUCT.size() + payloadSize;
+        MemorySegment argument = allocator.allocate(size, Long.BYTES).fill((byte) 0);
+        ARGSZ.set(argument, (int) size);
+        FLAGS.set(argument, flags);
+        return argument;
+    }
 }

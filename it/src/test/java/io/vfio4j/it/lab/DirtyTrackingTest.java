@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.it.lab;
 
-import static io.vfio4j.it.lab.DirtyPages.PAGE;
-import static io.vfio4j.it.lab.DirtyPages.assertRefused;
-import static io.vfio4j.it.lab.DirtyPages.collect;
-import static io.vfio4j.it.lab.DirtyPages.collectEverything;
-import static io.vfio4j.it.lab.DirtyPages.pages;
+import static io.vfio4j.testing.DirtyPages.PAGE;
+import static io.vfio4j.testing.DirtyPages.assertRefused;
+import static io.vfio4j.testing.DirtyPages.collect;
+import static io.vfio4j.testing.DirtyPages.collectEverything;
+import static io.vfio4j.testing.DirtyPages.pages;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vfio4j.dirty.AddressRange;

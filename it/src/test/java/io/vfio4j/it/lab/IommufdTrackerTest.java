@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.it.lab;
 
-import static io.vfio4j.it.lab.DirtyPages.MEBIBYTE;
-import static io.vfio4j.it.lab.DirtyPages.PAGE;
-import static io.vfio4j.it.lab.DirtyPages.assertRefused;
-import static io.vfio4j.it.lab.DirtyPages.collect;
-import static io.vfio4j.it.lab.DirtyPages.collectEverything;
-import static io.vfio4j.it.lab.DirtyPages.pages;
-import static io.vfio4j.it.lab.DirtyPages.runs;
+import static io.vfio4j.testing.DirtyPages.MEBIBYTE;
+import static io.vfio4j.testing.DirtyPages.PAGE;
+import static io.vfio4j.testing.DirtyPages.assertRefused;
+import static io.vfio4j.testing.DirtyPages.collect;
+import static io.vfio4j.testing.DirtyPages.collectEverything;
+import static io.vfio4j.testing.DirtyPages.pages;
+import static io.vfio4j.testing.DirtyPages.runs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
