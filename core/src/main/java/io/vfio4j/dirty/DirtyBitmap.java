@@ -27,8 +27,10 @@ public final class DirtyBitmap {
 
     private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
 
-    /** As far as a scan looks at word after word: with many short runs, the next one is near. */
-    private static final long NEAR_WORDS = 8;
+    /** How much of the bitmap a visit holds in an array: far less than a processor's nearest cache. */
+    private static final int BLOCK_WORDS = 512;
+
+    private static final long NO_RUN = -1;
 
     private final AddressRange range;
     private final int pageShift;
@@ -152,46 +154,62 @@ public final class DirtyBitmap {
     /**
      * Visits the runs of dirty pages in the order of their addresses.
      *
-     * @param visitor is told of each
+     * @param visitor is told of each; what it changes in this bitmap may or may not be seen by this visit
      */
     public void forEachRun(RunVisitor visitor) {
-        long i = skip(0, 0);
-        while (i < wordCount) {
-            long word = word(i);
+        // From an array, for off-heap memory is checked at every access in a loop that calls a visitor.
+        long[] block = new long[(int) Math.min(BLOCK_WORDS, wordCount)];
+        long begin = NO_RUN;
+        for (long first = 0; first < wordCount; first += block.length) {
+            int count = (int) Math.min(block.length, wordCount - first);
+            MemorySegment.copy(words, WORD, first * Long.BYTES, block, 0, count);
+            begin = visitRuns(visitor, block, count, first << 6, begin);
+        }
+        if (begin != NO_RUN) {
+            visit(visitor, begin, pages);
+        }
+    }
+
+    /** Visits the runs that end in a block. Returns where the run began that goes on behind it. */
+    private long visitRuns(RunVisitor visitor, long[] block, int count, long firstPage, long runBegin) {
+        long begin = runBegin;
+        int i = skip(block, 0, count, begin == NO_RUN ? 0 : -1L);
+        while (i < count) {
+            long base = firstPage + ((long) i << 6);
+            long word = block[i];
+            if (begin != NO_RUN) {
+                int end = Long.numberOfTrailingZeros(~word);
+                visit(visitor, begin, base + end);
+                word &= -1L << end;
+                begin = NO_RUN;
+            }
             while (word != 0) {
                 int first = Long.numberOfTrailingZeros(word);
-                int length = Long.numberOfTrailingZeros(~(word >>> first));
-                long begin = (i << 6) + first;
-                if (first + length < Long.SIZE) {
-                    visit(visitor, begin, begin + length);
-                    word &= -1L << (first + length);
-                } else {
-                    i = skip(i + 1, -1L);
-                    word = i < wordCount ? word(i) : 0;
-                    int rest = Long.numberOfTrailingZeros(~word);
-                    visit(visitor, begin, Math.min(pages, (i << 6) + rest));
-                    word &= -1L << rest;
+                int end = first + Long.numberOfTrailingZeros(~(word >>> first));
+                if (end == Long.SIZE) {
+                    begin = base + first;
+                    break;
                 }
+                visit(visitor, base + first, base + end);
+                word &= -1L << end;
             }
-            i = skip(i + 1, 0);
+            i = skip(block, i + 1, count, begin == NO_RUN ? 0 : -1L);
         }
+        return begin;
+    }
+
+    /** The first word from one on that is not equal to a value, or the count. */
+    private static int skip(long[] block, int from, int count, long equal) {
+        int i = from;
+        while (i < count && block[i] == equal) {
+            i++;
+        }
+        return i;
     }
 
     /** The first word from one on that is not equal to a value, or {@link #wordCount}. */
     private long skip(long from, long equal) {
         long i = from;
-        for (long end = Math.min(wordCount, from + NEAR_WORDS); i < end; i++) {
-            if (word(i) != equal) {
-                return i;
-            }
-        }
-        // From here on it is far: one branch for 256 pages lets the scan run at the speed of memory.
-        for (long end = wordCount - 3; i < end; i += 4) {
-            long different = (word(i) ^ equal) | (word(i + 1) ^ equal) | (word(i + 2) ^ equal) | (word(i + 3) ^ equal);
-            if (different != 0) {
-                break;
-            }
-        }
         while (i < wordCount && word(i) == equal) {
             i++;
         }

@@ -221,6 +221,25 @@ class DirtyBitmapTest {
     }
 
     @Test
+    void shouldFindTheRunsOfALongBitmap() {
+        Random random = SEED.random();
+        for (int run : new int[] {1, 64, 5_000, 40_000}) {
+            Model model = new Model(arena, pages(0, 0, 200_001), PAGE);
+            for (int i = 0; i < 200_000 / (3 * run); i++) {
+                int first = random.nextInt(200_000 - run);
+                model.bitmap.mark(pages(0, first, run));
+                model.expected.set(first, first + run);
+            }
+            // The first two blocks of a visit meet here.
+            model.bitmap.mark(pages(0, 32_767, 2));
+            model.expected.set(32_767, 32_769);
+            model.bitmap.mark(model.page(200_000));
+            model.expected.set(200_000);
+            assertThat(runs(model.bitmap)).as("%s", SEED).isEqualTo(model.expectedRuns());
+        }
+    }
+
+    @Test
     void shouldCountBitsFromTheRangesStartLowestFirst() {
         DirtyBitmap bitmap = new DirtyBitmap(arena, pages(37 * PAGE, 0, 70), PAGE);
 
