@@ -11,6 +11,7 @@ module io.vfio4j.core {
     exports io.vfio4j.device;
     exports io.vfio4j.dirty;
     exports io.vfio4j.migration;
+    exports io.vfio4j.migration.handler;
     exports io.vfio4j.observe;
     exports io.vfio4j.stream;
     exports io.vfio4j.transport;

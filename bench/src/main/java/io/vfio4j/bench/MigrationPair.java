@@ -12,6 +12,7 @@ import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.OutgoingMigration;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
@@ -60,8 +61,12 @@ public final class MigrationPair implements AutoCloseable {
      */
     public MigrationReport migrate(MigrationParameters parameters) throws IOException {
         CompletableFuture<String> listening = new CompletableFuture<>();
-        IncomingMigration incoming =
-                new IncomingMigration(kernel, destination, VirtualMachine.NONE, parameters, new MigrationListener() {
+        IncomingMigration incoming = new IncomingMigration(
+                kernel,
+                VfioDeviceHandler.inOrder(destination),
+                VirtualMachine.NONE,
+                parameters,
+                new MigrationListener() {
                     @Override
                     public void onListening(String address) {
                         listening.complete(address);
@@ -70,10 +75,10 @@ public final class MigrationPair implements AutoCloseable {
         Future<LoadReport> loaded = executor.submit(() -> incoming.run(ANY_PORT));
         OutgoingMigration outgoing = new OutgoingMigration(
                 kernel,
-                source,
+                VfioDeviceHandler.inOrder(source),
                 VirtualMachine.NONE,
                 parameters,
-                SwitchoverPolicy.of(parameters),
+                SwitchoverPolicy.STANDARD,
                 MigrationListener.NONE);
         try {
             MigrationReport report = outgoing.run(TransportAddress.parse(listening.join()));

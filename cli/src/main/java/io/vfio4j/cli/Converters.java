@@ -2,7 +2,7 @@
 package io.vfio4j.cli;
 
 import io.vfio4j.emulator.ByteSize;
-import io.vfio4j.migration.MigrationParameters.NotConverging;
+import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.MigrationParameters.Overlap;
 import io.vfio4j.transport.TransportAddress;
 import java.time.Duration;

@@ -5,6 +5,7 @@ import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationException;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.Phase;
 import io.vfio4j.transport.TransportAddress;
@@ -46,8 +47,12 @@ abstract class IncomingCommand extends ReportingCommand {
         environment.rehearsal().run();
         try (Devices devices = environment.devices().get();
                 Devices.Opened device = devices.open(deviceName)) {
-            IncomingMigration migration =
-                    new IncomingMigration(devices.libc(), device.vfio(), VirtualMachine.NONE, parameters, progress);
+            IncomingMigration migration = new IncomingMigration(
+                    devices.libc(),
+                    VfioDeviceHandler.inOrder(device.vfio()),
+                    VirtualMachine.NONE,
+                    parameters,
+                    progress);
             environment
                     .cancellation()
                     .begin(

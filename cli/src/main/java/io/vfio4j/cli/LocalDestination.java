@@ -6,6 +6,7 @@ import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.transport.TransportAddress;
@@ -28,17 +29,18 @@ final class LocalDestination {
     private final CompletableFuture<LoadReport> end = new CompletableFuture<>();
 
     LocalDestination(LibC libc, VfioDevice device, MigrationParameters parameters, Consumer<String> notices) {
-        migration = new IncomingMigration(libc, device, VirtualMachine.NONE, parameters, new MigrationListener() {
-            @Override
-            public void onListening(String address) {
-                listening.complete(TransportAddress.parse(address));
-            }
+        migration = new IncomingMigration(
+                libc, VfioDeviceHandler.inOrder(device), VirtualMachine.NONE, parameters, new MigrationListener() {
+                    @Override
+                    public void onListening(String address) {
+                        listening.complete(TransportAddress.parse(address));
+                    }
 
-            @Override
-            public void onNotice(String text) {
-                notices.accept("destination: " + text);
-            }
-        });
+                    @Override
+                    public void onNotice(String text) {
+                        notices.accept("destination: " + text);
+                    }
+                });
     }
 
     void start(TransportAddress address) {

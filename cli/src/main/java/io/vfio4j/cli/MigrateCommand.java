@@ -8,6 +8,7 @@ import io.vfio4j.migration.OutgoingMigration;
 import io.vfio4j.migration.OutgoingMigration.Resolution;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.Phase;
 import java.io.IOException;
@@ -135,10 +136,10 @@ final class MigrateCommand extends ReportingCommand {
             throws IOException {
         OutgoingMigration out = new OutgoingMigration(
                 devices.libc(),
-                source.vfio(),
+                VfioDeviceHandler.inOrder(source.vfio()),
                 VirtualMachine.NONE,
                 parameters,
-                SwitchoverPolicy.of(parameters),
+                SwitchoverPolicy.STANDARD,
                 progress);
         LocalDestination in = new LocalDestination(devices.libc(), destination.vfio(), parameters, progress::onNotice);
         environment

@@ -8,6 +8,7 @@ import io.vfio4j.migration.OutgoingMigration;
 import io.vfio4j.migration.OutgoingMigration.Resolution;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.Phase;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
@@ -54,10 +55,10 @@ abstract class OutgoingCommand extends ReportingCommand {
                 Devices.Opened device = devices.open(deviceName)) {
             OutgoingMigration migration = new OutgoingMigration(
                     devices.libc(),
-                    device.vfio(),
+                    VfioDeviceHandler.inOrder(device.vfio()),
                     VirtualMachine.NONE,
                     parameters,
-                    SwitchoverPolicy.of(parameters),
+                    SwitchoverPolicy.STANDARD,
                     progress);
             environment
                     .cancellation()

@@ -2,8 +2,8 @@
 package io.vfio4j.cli;
 
 import io.vfio4j.buffer.BufferPool;
+import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.MigrationParameters;
-import io.vfio4j.migration.MigrationParameters.NotConverging;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;

@@ -9,6 +9,7 @@ import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.OutgoingMigration;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.MigrationListener;
 import java.io.IOException;
 import java.time.Duration;
@@ -41,10 +42,10 @@ final class Rehearsal {
             try {
                 new OutgoingMigration(
                                 kernel,
-                                source,
+                                VfioDeviceHandler.inOrder(source),
                                 VirtualMachine.NONE,
                                 PARAMETERS,
-                                SwitchoverPolicy.of(PARAMETERS),
+                                SwitchoverPolicy.STANDARD,
                                 MigrationListener.NONE)
                         .run(in.awaitListening());
             } finally {

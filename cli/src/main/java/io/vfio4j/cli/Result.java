@@ -86,7 +86,7 @@ final class Result {
         fields.put("preCopyNanos", report.preCopyNanos());
         fields.put("totalNanos", report.totalNanos());
         fields.put("linkBytesPerSecond", report.preCopyBytesPerSecond());
-        fields.put("downtimeLimitNanos", parameters.downtimeLimit().toNanos());
+        fields.put("downtimeLimitNanos", parameters.limits().downtimeLimit().toNanos());
         fields.put(
                 "predictedDowntimeNanos", report.predictedDowntimeNanos() < 0 ? null : report.predictedDowntimeNanos());
         fields.put("downtimeNanos", downtime.total());
@@ -125,7 +125,7 @@ final class Result {
                 ? "not predicted"
                 : "predicted " + Format.roughTime(report.predictedDowntimeNanos());
         table.add(duration("downtime", total) + "   " + predicted + ", limit "
-                + Format.roughTime(parameters.downtimeLimit().toNanos()));
+                + Format.roughTime(parameters.limits().downtimeLimit().toNanos()));
         micros.forEach((part, time) -> table.add(duration("  " + part, time)));
     }
 

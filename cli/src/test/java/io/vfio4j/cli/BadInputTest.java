@@ -102,7 +102,7 @@ class BadInputTest {
                     .failsWith(ExitCode.PROTOCOL)
                     .leavesSourceRunning();
 
-            assertThat(run.err()).contains("version 99").contains("version 1");
+            assertThat(run.err()).contains("version 99").contains("version 2");
         }
     }
 
@@ -161,7 +161,7 @@ class BadInputTest {
         try (Socket socket = TestPeer.connect(run.awaitListening(), Frames.ofOtherVersion())) {
             run.failsWith(ExitCode.PROTOCOL);
 
-            assertThat(run.err()).contains("version 99").contains("version 1");
+            assertThat(run.err()).contains("version 99").contains("version 2");
             assertThat(socket.getInputStream().readAllBytes()).as("REFUSE").hasSizeGreaterThan(32);
         }
     }

@@ -10,6 +10,8 @@ import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 
 /** Makes the frames that a peer would send. */
@@ -19,7 +21,16 @@ final class Frames {
     private Frames() {}
 
     static byte[] hello(String deviceType, String driver, long features) {
-        return frame(FrameKind.HELLO, new Message.Hello(new UUID(1, 2), 1 << 20, deviceType, driver, features));
+        return frame(
+                FrameKind.HELLO,
+                new Message.Hello(
+                        new UUID(1, 2),
+                        1 << 20,
+                        List.of(new Message.Offer(
+                                "device0",
+                                "vfio",
+                                1,
+                                Map.of("type", deviceType, "driver", driver, "features", Long.toString(features))))));
     }
 
     /** The header of a first frame of a version that does not exist yet. What follows it, only that version knows. */

@@ -287,7 +287,7 @@ class MigratingTest {
 
         receiver.failsWith(ExitCode.DEVICE);
         assertThat(receiver.err())
-                .contains("its state is held in this device")
+                .contains("its state is held here")
                 .contains("the destination device is in state STOP")
                 .contains(
                         whenInDoubt.equals("ask")

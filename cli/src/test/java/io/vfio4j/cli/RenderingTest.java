@@ -155,7 +155,7 @@ class RenderingTest {
     void shouldAddUpToTheTotalWhenThePartsOfTheDowntimeAreRounded() {
         Downtime downtime = new Downtime(1_499, 2_501, 3_333_333, 20_000_499, 1_499, 999_500);
         MigrationReport report =
-                new MigrationReport(1L << 30, 20L << 20, 3, SECOND, 2 * SECOND, 1L << 30, 25 * MS, downtime);
+                new MigrationReport(1L << 30, 20L << 20, 3, SECOND, 2 * SECOND, 1L << 30, 25 * MS, downtime, List.of());
         Result result = new Result("migrate");
         result.report(report, MigrationParameters.DEFAULT);
 

@@ -123,6 +123,19 @@ public final class SavingSession implements AutoCloseable {
     }
 
     /**
+     * Undoes {@link #quiesce}: {@code PRE_COPY_P2P → PRE_COPY}.
+     *
+     * @param recover where to go when that fails, the best state first; with none, the device is reset at once
+     * @throws VfioException as {@link VfioDevice#setState}
+     */
+    public void unquiesce(MigrationState... recover) throws VfioException {
+        if (phase == MigrationState.PRE_COPY_P2P) {
+            device.setState(MigrationState.PRE_COPY, recover);
+            phase = MigrationState.PRE_COPY;
+        }
+    }
+
+    /**
      * Stops the device; the rest of its state follows in this session: {@code → STOP_COPY}.
      *
      * @param recover where to go when that fails, the best state first; with none, the device is reset at once

@@ -8,31 +8,37 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Receives chunks of state, on the caller's thread or on one of its own. Chunks are checked before they are handed out.
+ * Receives frames of state, on the caller's thread or on one of its own. They are checked before they are handed out.
  */
 sealed interface ChunkReceiver extends AutoCloseable {
 
-    /** Returns the next chunk, or null when END has come and its totals are right. */
+    /**
+     * Returns the next frame: DATA, EXTRA, ACK_WANTED or SWITCHOVER; or null when END has come in each stream and its
+     * totals are right.
+     */
     @Nullable
     PooledBuffer next() throws IOException;
 
-    /** Gives a chunk's buffer back. */
+    /** Gives a frame's buffer back. */
     void release(PooledBuffer chunk);
 
     /** Stops; the channel has been closed or END has come before. All buffers are back in the pool thereafter. */
     @Override
     void close();
 
-    static ChunkReceiver of(MigrationParameters parameters, BufferPool pool, FrameChannel channel) {
-        return parameters.overlaps() ? new Overlapped(pool, channel) : new Direct(pool, channel);
+    static ChunkReceiver of(
+            MigrationParameters parameters, Execution execution, BufferPool pool, FrameChannel channel, int streams) {
+        return parameters.overlaps()
+                ? new Overlapped(execution, pool, channel, streams)
+                : new Direct(pool, channel, streams);
     }
 
-    /** Receives frames into a buffer until one of them is a chunk. Returns whether it is; false means END. */
-    private static boolean receiveChunk(FrameChannel channel, PooledBuffer into) throws IOException {
+    /** Receives frames until one of them is to be handed out. Returns false for an END, with its totals checked. */
+    private static boolean receiveFrame(FrameChannel channel, PooledBuffer into) throws IOException {
         while (true) {
             FrameKind kind = channel.receive(into);
             switch (kind) {
-                case DATA -> {
+                case DATA, EXTRA, ACK_WANTED, SWITCHOVER -> {
                     return true;
                 }
                 case END -> {
@@ -40,7 +46,8 @@ sealed interface ChunkReceiver extends AutoCloseable {
                     return false;
                 }
                 case PING -> {}
-                default -> throw channel.unexpected(kind, into, "DATA or END");
+                default ->
+                    throw channel.unexpected(new FrameChannel.Received(kind, channel.payloadOf(into)), "DATA or END");
             }
         }
     }
@@ -49,10 +56,12 @@ sealed interface ChunkReceiver extends AutoCloseable {
     final class Direct implements ChunkReceiver {
         private final BufferPool pool;
         private final FrameChannel channel;
+        private int openStreams;
 
-        Direct(BufferPool pool, FrameChannel channel) {
+        Direct(BufferPool pool, FrameChannel channel, int streams) {
             this.pool = pool;
             this.channel = channel;
+            this.openStreams = streams;
         }
 
         @Override
@@ -61,15 +70,18 @@ sealed interface ChunkReceiver extends AutoCloseable {
             if (buffer == null) {
                 throw new IllegalStateException("one buffer at a time is in use, yet none is free");
             }
-            boolean chunk = false;
+            boolean frame = false;
             try {
-                chunk = receiveChunk(channel, buffer);
+                while (!frame && openStreams > 0) {
+                    frame = receiveFrame(channel, buffer);
+                    openStreams -= frame ? 0 : 1;
+                }
             } finally {
-                if (!chunk) {
+                if (!frame) {
                     pool.release(buffer);
                 }
             }
-            return chunk ? buffer : null;
+            return frame ? buffer : null;
         }
 
         @Override
@@ -85,14 +97,16 @@ sealed interface ChunkReceiver extends AutoCloseable {
     final class Overlapped implements ChunkReceiver {
         private final BufferPool pool;
         private final FrameChannel channel;
+        private int openStreams;
         private final BufferExchange exchange;
-        private final Thread thread;
+        private final Execution.Task task;
 
-        Overlapped(BufferPool pool, FrameChannel channel) {
+        Overlapped(Execution execution, BufferPool pool, FrameChannel channel, int streams) {
             this.pool = pool;
             this.channel = channel;
+            this.openStreams = streams;
             this.exchange = new BufferExchange(pool);
-            this.thread = Thread.ofPlatform().name("vfio4j-receive").daemon().start(this::run);
+            this.task = execution.start("receive", this::run);
         }
 
         @Override
@@ -107,19 +121,20 @@ sealed interface ChunkReceiver extends AutoCloseable {
 
         private void run() {
             try {
-                boolean chunk = true;
-                while (chunk) {
+                while (openStreams > 0) {
                     PooledBuffer buffer = exchange.acquire();
-                    chunk = false;
+                    boolean frame = false;
                     try {
-                        chunk = receiveChunk(channel, buffer);
+                        frame = receiveFrame(channel, buffer);
                     } finally {
-                        if (!chunk) {
+                        if (!frame) {
                             pool.release(buffer);
                         }
                     }
-                    if (chunk) {
+                    if (frame) {
                         exchange.put(buffer);
+                    } else {
+                        openStreams--;
                     }
                 }
                 exchange.finish();
@@ -133,7 +148,7 @@ sealed interface ChunkReceiver extends AutoCloseable {
         @Override
         public void close() {
             exchange.fail(new IOException("stopped"));
-            Threads.join(thread);
+            task.join();
             exchange.clear();
         }
     }

@@ -24,8 +24,8 @@ sealed interface ChunkSender extends AutoCloseable {
     @Override
     void close();
 
-    static ChunkSender of(MigrationParameters parameters, BufferPool pool, FrameChannel channel) {
-        return parameters.overlaps() ? new Overlapped(pool, channel) : new Direct(pool, channel);
+    static ChunkSender of(MigrationParameters parameters, Execution execution, BufferPool pool, FrameChannel channel) {
+        return parameters.overlaps() ? new Overlapped(execution, pool, channel) : new Direct(pool, channel);
     }
 
     /** Sends on the caller's thread: best where reading and sending would share a processor anyway. */
@@ -73,13 +73,13 @@ sealed interface ChunkSender extends AutoCloseable {
         private final BufferPool pool;
         private final FrameChannel channel;
         private final BufferExchange exchange;
-        private final Thread thread;
+        private final Execution.Task task;
 
-        Overlapped(BufferPool pool, FrameChannel channel) {
+        Overlapped(Execution execution, BufferPool pool, FrameChannel channel) {
             this.pool = pool;
             this.channel = channel;
             this.exchange = new BufferExchange(pool);
-            this.thread = Thread.ofPlatform().name("vfio4j-send").daemon().start(this::run);
+            this.task = execution.start("send", this::run);
         }
 
         @Override
@@ -130,7 +130,7 @@ sealed interface ChunkSender extends AutoCloseable {
         @Override
         public void close() {
             exchange.finish();
-            Threads.join(thread);
+            task.join();
             exchange.clear();
         }
     }

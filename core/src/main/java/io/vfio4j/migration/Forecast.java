@@ -2,21 +2,25 @@
 package io.vfio4j.migration;
 
 /**
- * What would happen if the device were stopped now, from what this migration has measured so far.
+ * What would happen if the devices were stopped now, from what this migration has measured so far.
  *
- * @param round the round of pre-copy, from 1
+ * @param round the round of pre-copy, from 1: that of the handler that has done the fewest
  * @param elapsedNanos how long pre-copy has lasted
- * @param initialBytes how many initial bytes are outstanding: while there are any, the device should not be stopped
- * @param pendingBytes how many bytes would have to go while it is stopped
- * @param bytesPerSecond how fast they would go
- * @param transferNanos how long that would take
- * @param transitionNanos how long the arcs of both devices would take
+ * @param sentBytes how many bytes it has sent
+ * @param requiredBytes how many bytes must go before the switchover: while there are any, there should be none
+ * @param acksOutstanding how many handlers of the destination are not ready yet: the same goes for them
+ * @param pendingBytes how many bytes would have to go in the downtime
+ * @param bytesPerSecond how fast they would go, all handlers together
+ * @param transferNanos how long that would take: the slowest handler's part
+ * @param transitionNanos how long the arcs of both sides' devices would take
  * @param roundTripNanos how long the handover's messages would travel
  */
 public record Forecast(
         int round,
         long elapsedNanos,
-        long initialBytes,
+        long sentBytes,
+        long requiredBytes,
+        int acksOutstanding,
         long pendingBytes,
         long bytesPerSecond,
         long transferNanos,
@@ -37,7 +41,15 @@ public record Forecast(
      * @return nanoseconds, saturated at {@link Long#MAX_VALUE}
      */
     public long downtimeNanos() {
-        long sum = transferNanos + fixedNanos();
-        return sum < 0 ? Long.MAX_VALUE : sum;
+        return Pending.sum(transferNanos, fixedNanos());
+    }
+
+    /**
+     * Tells whether both sides are ready for the switchover.
+     *
+     * @return whether all required bytes have gone and all acknowledgements have come
+     */
+    public boolean isReady() {
+        return requiredBytes == 0 && acksOutstanding == 0;
     }
 }

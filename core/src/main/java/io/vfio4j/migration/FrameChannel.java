@@ -16,12 +16,14 @@ import io.vfio4j.transport.TransportException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Frames over one connection.
  *
- * <p>One thread at a time, except {@link #close}, which any thread may call. Owns the connection.
+ * <p>One thread reads and one sends chunks; any thread may send messages and {@link #close}. Owns the connection.
  */
 final class FrameChannel implements AutoCloseable {
     private static final Message EMPTY = new Message.Empty();
@@ -29,25 +31,33 @@ final class FrameChannel implements AutoCloseable {
     private final Connection connection;
     private final FrameEncoder encoder;
     private final FrameDecoder decoder;
+    private final Lock sending;
     private final BufferPool messageMemory;
-    private final PooledBuffer messageBuffer;
+    private final PooledBuffer outgoing;
+    private final PooledBuffer incoming;
 
     /** Takes the connection over, also when this fails. */
-    FrameChannel(LibC libc, Connection connection, int stream) {
+    FrameChannel(LibC libc, Execution execution, Connection connection, int stream) {
+        this(libc, connection, new FrameEncoder(stream), new FrameDecoder(stream), execution.newLock());
+    }
+
+    /**
+     * One of several channels over one file: they write whole frames, one at a time, under their common lock. Taken
+     * once per chunk where nobody else wants it, it costs nothing that shows beside the write of a chunk.
+     */
+    FrameChannel(LibC libc, Connection connection, FrameEncoder encoder, FrameDecoder decoder, Lock sending) {
         this.connection = connection;
-        this.encoder = new FrameEncoder(stream);
-        this.decoder = new FrameDecoder(stream);
+        this.encoder = encoder;
+        this.decoder = decoder;
+        this.sending = sending;
         try {
-            this.messageMemory = new BufferPool(libc, 1, Frame.MAX_MESSAGE, false);
+            this.messageMemory = new BufferPool(libc, 2, Frame.MAX_MESSAGE, false);
         } catch (RuntimeException | Error e) {
             connection.close();
             throw e;
         }
-        PooledBuffer buffer = messageMemory.tryAcquire();
-        if (buffer == null) {
-            throw new IllegalStateException("a new pool has no free buffer");
-        }
-        this.messageBuffer = buffer;
+        this.outgoing = Objects.requireNonNull(messageMemory.tryAcquire());
+        this.incoming = Objects.requireNonNull(messageMemory.tryAcquire());
     }
 
     String peer() {
@@ -62,17 +72,45 @@ final class FrameChannel implements AutoCloseable {
         connection.within(total);
     }
 
+    void readsWait(boolean wait) {
+        connection.readsWait(wait);
+    }
+
     /** Sends a chunk of state. The buffer stays the caller's. */
     void sendData(PooledBuffer chunk) throws TransportException {
-        connection.write(encoder.encode(chunk, FrameKind.DATA));
+        sending.lock();
+        try {
+            connection.write(encoder.encode(chunk, FrameKind.DATA));
+        } finally {
+            sending.unlock();
+        }
     }
 
     void send(FrameKind kind, Message message) throws TransportException {
-        connection.write(encoder.encode(messageBuffer, kind, message));
+        sending.lock();
+        try {
+            connection.write(encoder.encode(outgoing, kind, message));
+        } finally {
+            sending.unlock();
+        }
     }
 
     void send(FrameKind kind) throws TransportException {
         send(kind, EMPTY);
+    }
+
+    /** Sends something beside the state. */
+    void sendExtra(ByteBuffer extra) throws TransportException {
+        sending.lock();
+        try {
+            int length = extra.remaining();
+            outgoing.view(PooledBuffer.HEAD_ROOM, PooledBuffer.HEAD_ROOM + length)
+                    .put(extra);
+            outgoing.length(length);
+            connection.write(encoder.encode(outgoing, FrameKind.EXTRA));
+        } finally {
+            sending.unlock();
+        }
     }
 
     /** Sends END with the totals of all that went before. */
@@ -90,23 +128,36 @@ final class FrameChannel implements AutoCloseable {
     }
 
     /**
+     * A message.
+     *
+     * @param payload valid until the next call
+     */
+    record Received(FrameKind kind, ByteBuffer payload) {}
+
+    /** Receives the next frame, which is a message. */
+    Received receiveMessage() throws IOException {
+        FrameKind kind = receive(incoming);
+        return new Received(kind, decoder.payloadOf(incoming));
+    }
+
+    /**
      * Receives the next frame, which must be of one kind.
      *
      * @return its payload, valid until the next call
      */
     ByteBuffer expect(FrameKind expected) throws IOException {
-        FrameKind kind = receive(messageBuffer);
-        if (kind != expected) {
-            throw unexpected(kind, messageBuffer, expected.toString());
+        Received received = receiveMessage();
+        if (received.kind() != expected) {
+            throw unexpected(received, expected.toString());
         }
-        return decoder.payloadOf(messageBuffer);
+        return received.payload();
     }
 
     /** Turns a frame that should not have come into an exception: the peer's own words where it has failed. */
-    IOException unexpected(FrameKind kind, PooledBuffer in, String expected) throws StreamException {
+    IOException unexpected(Received received, String expected) throws StreamException {
+        FrameKind kind = received.kind();
         if (kind == FrameKind.REFUSE || kind == FrameKind.ABORT) {
-            String reason =
-                    Message.Failure.readFrom(kind, decoder.payloadOf(in)).reason();
+            String reason = Message.Failure.readFrom(kind, received.payload()).reason();
             return kind == FrameKind.REFUSE
                     ? new MigrationException(Reason.REFUSED, peer() + " refuses: " + reason)
                     : new MigrationException(Reason.PEER_FAILED, peer() + " gave up: " + reason);
@@ -115,18 +166,19 @@ final class FrameChannel implements AutoCloseable {
                 StreamException.Problem.UNEXPECTED, peer() + " sent " + kind + " where " + expected + " was due");
     }
 
-    /** Checks an END frame against what has come. */
-    void verifyEnd(PooledBuffer end) throws StreamException {
-        decoder.verifyTotals(Message.End.readFrom(decoder.payloadOf(end)));
+    /** Returns the payload of a frame that was received into a buffer. */
+    ByteBuffer payloadOf(PooledBuffer received) {
+        return decoder.payloadOf(received);
     }
 
-    long dataBytesReceived() {
-        return decoder.dataBytes();
+    /** Checks an END frame against what has come in its stream. */
+    void verifyEnd(PooledBuffer end) throws StreamException {
+        decoder.verifyTotals(Frame.streamOf(end), Message.End.readFrom(decoder.payloadOf(end)));
     }
 
     /** Makes sure that nothing follows what was received last. */
     void requireEndOfStream() throws IOException {
-        if (!connection.atEnd(messageBuffer.view(0, 1))) {
+        if (!connection.atEnd(incoming.view(0, 1))) {
             throw new StreamException(
                     StreamException.Problem.DAMAGED, peer() + ": there are bytes behind the end of the stream");
         }
@@ -138,8 +190,7 @@ final class FrameChannel implements AutoCloseable {
         within(wait);
         try {
             while (true) {
-                FrameKind kind = receive(messageBuffer);
-                if (unexpected(kind, messageBuffer, "a reason") instanceof MigrationException reason) {
+                if (unexpected(receiveMessage(), "a reason") instanceof MigrationException reason) {
                     return reason;
                 }
             }
@@ -164,7 +215,7 @@ final class FrameChannel implements AutoCloseable {
         try {
             boolean closed = false;
             while (!closed) {
-                closed = connection.atEnd(messageBuffer.view(0, PooledBuffer.HEAD_ROOM));
+                closed = connection.atEnd(incoming.view(0, PooledBuffer.HEAD_ROOM));
             }
         } catch (TransportException e) {
             close();
@@ -180,7 +231,8 @@ final class FrameChannel implements AutoCloseable {
     void free() {
         close();
         if (messageMemory.freeCount() == 0) {
-            messageMemory.release(messageBuffer);
+            messageMemory.release(outgoing);
+            messageMemory.release(incoming);
         }
         messageMemory.close();
     }

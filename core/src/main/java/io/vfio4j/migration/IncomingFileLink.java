@@ -3,25 +3,37 @@ package io.vfio4j.migration;
 
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.stream.Frame;
+import io.vfio4j.stream.FrameDecoder;
+import io.vfio4j.stream.FrameEncoder;
 import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
 import io.vfio4j.transport.Connection;
+import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
-import io.vfio4j.transport.Transports;
-import io.vfio4j.transport.Watchdog;
 import java.io.IOException;
+import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** A migration from a file, which has been committed when it was written. */
 final class IncomingFileLink implements IncomingLink {
+    private final LibC libc;
+    private final Execution execution;
+    private final Connection file;
     private final FrameChannel control;
-    private final FrameChannel data;
+    private @Nullable FrameChannel data;
 
-    IncomingFileLink(LibC libc, TransportAddress.File address, MigrationParameters parameters, Watchdog watchdog)
+    IncomingFileLink(
+            LibC libc,
+            TransportAddress.File address,
+            MigrationParameters parameters,
+            Execution execution,
+            Transport transport)
             throws IOException {
-        Connection file = Transports.openFile(address, parameters.peerLimit(), watchdog);
-        this.control = new FrameChannel(libc, file, Frame.CONTROL_STREAM);
-        this.data = new FrameChannel(libc, file, OutgoingPeerLink.FIRST_DEVICE_STREAM);
+        this.libc = libc;
+        this.execution = execution;
+        this.file = transport.openFile(address, parameters.peerLimit());
+        this.control = new FrameChannel(libc, execution, file, Frame.CONTROL_STREAM);
     }
 
     @Override
@@ -33,13 +45,26 @@ final class IncomingFileLink implements IncomingLink {
     public void refuse(String reason) {}
 
     @Override
-    public FrameChannel accept(Message.Hello hello, Message.Accept accept) {
-        return data;
+    public void accept(Message.Hello hello, Message.Accept accept) {
+        data = new FrameChannel(
+                libc,
+                file,
+                new FrameEncoder(OutgoingPeerLink.FIRST_STREAM),
+                new FrameDecoder(OutgoingPeerLink.FIRST_STREAM, hello.offers().size()),
+                execution.newLock());
     }
 
     @Override
+    public List<FrameChannel> data() {
+        return List.of(Objects.requireNonNull(data));
+    }
+
+    @Override
+    public void acknowledge(Message.Ack ack) {}
+
+    @Override
     public void loaded(long nanos) throws IOException {
-        data.requireEndOfStream();
+        Objects.requireNonNull(data).requireEndOfStream();
     }
 
     @Override
@@ -57,6 +82,9 @@ final class IncomingFileLink implements IncomingLink {
     }
 
     @Override
+    public void closeData() {}
+
+    @Override
     public void interrupt() {
         close();
     }
@@ -69,6 +97,8 @@ final class IncomingFileLink implements IncomingLink {
     @Override
     public void free() {
         control.free();
-        data.free();
+        if (data != null) {
+            data.free();
+        }
     }
 }

@@ -4,9 +4,10 @@ package io.vfio4j.migration;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.stream.Message;
+import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
-import io.vfio4j.transport.Watchdog;
 import java.io.IOException;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,12 +22,14 @@ sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, In
             LibC libc,
             TransportAddress from,
             MigrationParameters parameters,
-            Watchdog watchdog,
+            Execution execution,
+            Transport transport,
             MigrationListener listener)
             throws IOException {
         return switch (from) {
-            case TransportAddress.Peer peer -> new IncomingPeerLink(libc, peer, parameters, watchdog, listener);
-            case TransportAddress.File file -> new IncomingFileLink(libc, file, parameters, watchdog);
+            case TransportAddress.Peer peer ->
+                new IncomingPeerLink(libc, peer, parameters, execution, transport, listener);
+            case TransportAddress.File file -> new IncomingFileLink(libc, file, parameters, execution, transport);
         };
     }
 
@@ -36,8 +39,14 @@ sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, In
     /** Declines the offer. */
     void refuse(String reason);
 
-    /** Takes the offer, and waits for the data connection. */
-    FrameChannel accept(Message.Hello hello, Message.Accept accept) throws IOException;
+    /** Takes the offer, and waits for the data connections. */
+    void accept(Message.Hello hello, Message.Accept accept) throws IOException;
+
+    /** What the state comes through: one channel for each handler in the order of HELLO, or one for all. */
+    List<FrameChannel> data();
+
+    /** Says that a handler is ready for the switchover. Any thread. */
+    void acknowledge(Message.Ack ack) throws IOException;
 
     /** Says that all was loaded and found good. */
     void loaded(long nanos) throws IOException;
@@ -54,6 +63,9 @@ sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, In
     /** After a failure: what the source said about it, if it did. */
     @Nullable
     MigrationException reasonOfPeer();
+
+    /** Ends every call that blocks on the data connections, so that a failure of one handler ends the others. */
+    void closeData();
 
     /** Ends every call that blocks on the connections, but leaves the way to tell the other side why. Any thread. */
     void interrupt();

@@ -9,12 +9,14 @@ import io.vfio4j.stream.Message;
 import io.vfio4j.stream.StreamException;
 import io.vfio4j.transport.Connection;
 import io.vfio4j.transport.Listener;
+import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import io.vfio4j.transport.TransportException;
-import io.vfio4j.transport.Watchdog;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,23 +31,26 @@ final class IncomingPeerLink implements IncomingLink {
 
     private final LibC libc;
     private final MigrationParameters parameters;
+    private final Execution execution;
     private final MigrationListener listener;
     private final Listener port;
     private volatile @Nullable FrameChannel control;
-    private volatile @Nullable FrameChannel data;
+    private final List<FrameChannel> data = new CopyOnWriteArrayList<>();
     private volatile boolean closed;
 
     IncomingPeerLink(
             LibC libc,
             TransportAddress.Peer address,
             MigrationParameters parameters,
-            Watchdog watchdog,
+            Execution execution,
+            Transport transport,
             MigrationListener listener)
             throws TransportException {
         this.libc = libc;
         this.parameters = parameters;
+        this.execution = execution;
         this.listener = listener;
-        this.port = Listener.listen(address, watchdog);
+        this.port = transport.listen(address);
         listener.onListening(port.address().toString());
     }
 
@@ -76,29 +81,39 @@ final class IncomingPeerLink implements IncomingLink {
     }
 
     @Override
-    public FrameChannel accept(Message.Hello hello, Message.Accept accept) throws IOException {
+    public void accept(Message.Hello hello, Message.Accept accept) throws IOException {
         control().send(FrameKind.ACCEPT, accept);
         for (int i = 0; i < OutgoingPeerLink.ECHOES; i++) {
             control().expect(FrameKind.PING);
             control().send(FrameKind.PING);
         }
-        FrameChannel channel = firstFrame(
-                parameters.peerLimit(),
-                OutgoingPeerLink.FIRST_DEVICE_STREAM,
-                opened -> attach(opened, hello.migration()));
-        // One source, one device: nobody else is to connect.
+        for (int i = 0; i < hello.offers().size(); i++) {
+            data.add(firstFrame(
+                    parameters.peerLimit(),
+                    OutgoingPeerLink.FIRST_STREAM + i,
+                    opened -> attach(opened, hello.migration())));
+            data.forEach(this::closeIfClosed);
+        }
+        // One source, with as many connections as it offered: nobody else is to connect.
         port.close();
-        return channel;
     }
 
-    private FrameChannel attach(FrameChannel channel, UUID migration) throws IOException {
+    private static FrameChannel attach(FrameChannel channel, UUID migration) throws IOException {
         Message.Attach attach = Message.Attach.readFrom(channel.expect(FrameKind.ATTACH));
         if (!attach.migration().equals(migration)) {
             throw new StreamException(StreamException.Problem.UNEXPECTED, "it belongs to another migration");
         }
-        data = channel;
-        closeIfClosed(channel);
         return channel;
+    }
+
+    @Override
+    public List<FrameChannel> data() {
+        return data;
+    }
+
+    @Override
+    public void acknowledge(Message.Ack ack) throws IOException {
+        control().send(FrameKind.ACK, ack);
     }
 
     @Override
@@ -137,6 +152,11 @@ final class IncomingPeerLink implements IncomingLink {
     }
 
     @Override
+    public void closeData() {
+        data.forEach(FrameChannel::close);
+    }
+
+    @Override
     public void interrupt() {
         closed = true;
         port.close();
@@ -144,10 +164,7 @@ final class IncomingPeerLink implements IncomingLink {
         if (first != null) {
             first.stopReading();
         }
-        FrameChannel second = data;
-        if (second != null) {
-            second.close();
-        }
+        closeData();
     }
 
     @Override
@@ -158,10 +175,7 @@ final class IncomingPeerLink implements IncomingLink {
         if (first != null) {
             first.close();
         }
-        FrameChannel second = data;
-        if (second != null) {
-            second.close();
-        }
+        closeData();
     }
 
     @Override
@@ -171,10 +185,7 @@ final class IncomingPeerLink implements IncomingLink {
         if (first != null) {
             first.free();
         }
-        FrameChannel second = data;
-        if (second != null) {
-            second.free();
-        }
+        data.forEach(FrameChannel::free);
     }
 
     private FrameChannel control() {
@@ -193,10 +204,11 @@ final class IncomingPeerLink implements IncomingLink {
 
     /** Accepts connections until one begins as it should. */
     private <T> T firstFrame(Duration wait, int stream, Greeting<T> greeting) throws IOException {
-        long deadline = System.nanoTime() + wait.toNanos();
+        long deadline = execution.nanoTime() + wait.toNanos();
         while (true) {
-            Connection connection = port.accept(Duration.ofNanos(deadline - System.nanoTime()), parameters.peerLimit());
-            FrameChannel channel = new FrameChannel(libc, connection, stream);
+            Connection connection =
+                    port.accept(Duration.ofNanos(deadline - execution.nanoTime()), parameters.peerLimit());
+            FrameChannel channel = new FrameChannel(libc, execution, connection, stream);
             boolean taken = false;
             try {
                 channel.within(FIRST_FRAME_LIMIT);

@@ -10,35 +10,29 @@ import java.time.Duration;
  * @param chunkBytes how many bytes one frame carries at the most; a multiple of 4096, up to 64 MiB
  * @param chunks how many chunks of memory each side may use for data, 2 to 64: the bound of its memory
  * @param hugePages whether to ask for transparent huge pages
- * @param downtimeLimit how long the device may be stopped; pre-copy goes on until the prediction fits
- * @param maxRounds after how many rounds of pre-copy to stop waiting for that; 0 for no limit
- * @param maxPreCopy after what time to stop waiting for that
- * @param whenNotConverging what to do then
- * @param maxBytesPerSecond how fast pre-copy may be; 0 for no limit. Off in the downtime
+ * @param limits what to keep to, as long as {@link OutgoingMigration#limits} does not change it
  * @param peerLimit how long the other side may be silent
  * @param acceptLimit how long a destination waits for its source
+ * @param handlerLimit how long one call of a handler, or one piece of it, may take: a driver that takes longer has
+ *     failed
+ * @param switchoverAck whether the destination's handlers say when they are ready for the switchover
+ * @param allowDevicesWithoutP2p whether several devices may migrate although one of them cannot be kept from
+ *     peer-to-peer DMA
+ * @param pauseBeforeSwitchover whether the switchover waits for {@link OutgoingMigration#proceed}
  * @param overlap whether reading one chunk overlaps with sending the one before it, on a thread of its own
  */
 public record MigrationParameters(
         int chunkBytes,
         int chunks,
         boolean hugePages,
-        Duration downtimeLimit,
-        int maxRounds,
-        Duration maxPreCopy,
-        NotConverging whenNotConverging,
-        long maxBytesPerSecond,
+        MigrationLimits limits,
         Duration peerLimit,
         Duration acceptLimit,
+        Duration handlerLimit,
+        boolean switchoverAck,
+        boolean allowDevicesWithoutP2p,
+        boolean pauseBeforeSwitchover,
         Overlap overlap) {
-
-    /** What to do when pre-copy is not going to fit the downtime limit. */
-    public enum NotConverging {
-        /** Switch over anyway, once over the limit. */
-        SWITCH_OVER,
-        /** Give up; the device runs on at the source. */
-        GIVE_UP
-    }
 
     /** Whether reading and sending overlap. */
     public enum Overlap {
@@ -54,7 +48,6 @@ public record MigrationParameters(
     public static final MigrationParameters DEFAULT = builder().build();
 
     private static final int MIN_CHUNKS = 2;
-    private static final int MAX_TIMEOUT_SECONDS = 86_400;
 
     /**
      * Checks every value.
@@ -70,16 +63,9 @@ public record MigrationParameters(
             throw new IllegalArgumentException(
                     "chunks is " + MIN_CHUNKS + " to " + BufferPool.MAX_BUFFERS + ", not " + chunks);
         }
-        if (maxRounds < 0) {
-            throw new IllegalArgumentException("maxRounds is 0 (no limit) or more, not " + maxRounds);
-        }
-        if (maxBytesPerSecond < 0) {
-            throw new IllegalArgumentException("maxBytesPerSecond is 0 (no limit) or more, not " + maxBytesPerSecond);
-        }
-        requireDuration("downtimeLimit", downtimeLimit);
-        requireDuration("maxPreCopy", maxPreCopy);
-        requireDuration("peerLimit", peerLimit);
-        requireDuration("acceptLimit", acceptLimit);
+        MigrationLimits.requireDuration("peerLimit", peerLimit);
+        MigrationLimits.requireDuration("acceptLimit", acceptLimit);
+        MigrationLimits.requireDuration("handlerLimit", handlerLimit);
     }
 
     /**
@@ -91,19 +77,30 @@ public record MigrationParameters(
         return new Builder();
     }
 
+    /** How many chunks each of several handlers may use, so that all of them keep to the bound. */
+    int chunksFor(int handlers) throws MigrationException {
+        int each = Math.min(BufferPool.MAX_BUFFERS, chunks / handlers);
+        int least = leastChunks();
+        if (each < least) {
+            throw new MigrationException(
+                    MigrationException.Reason.DEVICE,
+                    handlers + " handlers need " + handlers * least + " chunks of memory, and " + chunks
+                            + " are allowed; allow more, or smaller ones");
+        }
+        return each;
+    }
+
+    /** How many chunks a handler needs at the least. */
+    int leastChunks() {
+        return overlaps() ? 2 : 1;
+    }
+
     boolean overlaps() {
         return switch (overlap) {
             case ON -> true;
             case OFF -> false;
             case AUTO -> Runtime.getRuntime().availableProcessors() > 2;
         };
-    }
-
-    private static void requireDuration(String name, Duration value) {
-        if (value.isNegative() || value.isZero() || value.toSeconds() > MAX_TIMEOUT_SECONDS) {
-            throw new IllegalArgumentException(
-                    name + " is more than 0 and at most " + MAX_TIMEOUT_SECONDS + " s, not " + value);
-        }
     }
 
     /** Collects parameters; what is not said keeps its default. One thread at a time. */
@@ -114,10 +111,15 @@ public record MigrationParameters(
         private Duration downtimeLimit = Duration.ofMillis(300);
         private int maxRounds;
         private Duration maxPreCopy = Duration.ofMinutes(30);
-        private NotConverging whenNotConverging = NotConverging.GIVE_UP;
+        private MigrationLimits.NotConverging whenNotConverging = MigrationLimits.NotConverging.GIVE_UP;
         private long maxBytesPerSecond;
+        private long maxPreCopyBytes;
         private Duration peerLimit = Duration.ofSeconds(30);
         private Duration acceptLimit = Duration.ofMinutes(10);
+        private Duration handlerLimit = Duration.ofMinutes(2);
+        private boolean switchoverAck = true;
+        private boolean allowDevicesWithoutP2p;
+        private boolean pauseBeforeSwitchover;
         private Overlap overlap = Overlap.AUTO;
 
         private Builder() {}
@@ -156,7 +158,7 @@ public record MigrationParameters(
         }
 
         /**
-         * Sets {@link MigrationParameters#downtimeLimit}.
+         * Sets {@link MigrationLimits#downtimeLimit}.
          *
          * @param value the value; checked by {@link #build}
          * @return this
@@ -167,7 +169,7 @@ public record MigrationParameters(
         }
 
         /**
-         * Sets {@link MigrationParameters#maxRounds}.
+         * Sets {@link MigrationLimits#maxRounds}.
          *
          * @param value the value; checked by {@link #build}
          * @return this
@@ -178,7 +180,7 @@ public record MigrationParameters(
         }
 
         /**
-         * Sets {@link MigrationParameters#maxPreCopy}.
+         * Sets {@link MigrationLimits#maxPreCopy}.
          *
          * @param value the value; checked by {@link #build}
          * @return this
@@ -189,18 +191,18 @@ public record MigrationParameters(
         }
 
         /**
-         * Sets {@link MigrationParameters#whenNotConverging}.
+         * Sets {@link MigrationLimits#whenNotConverging}.
          *
          * @param value the value; checked by {@link #build}
          * @return this
          */
-        public Builder whenNotConverging(NotConverging value) {
+        public Builder whenNotConverging(MigrationLimits.NotConverging value) {
             whenNotConverging = value;
             return this;
         }
 
         /**
-         * Sets {@link MigrationParameters#maxBytesPerSecond}.
+         * Sets {@link MigrationLimits#maxBytesPerSecond}.
          *
          * @param value the value; checked by {@link #build}
          * @return this
@@ -233,6 +235,61 @@ public record MigrationParameters(
         }
 
         /**
+         * Sets {@link MigrationParameters#handlerLimit}.
+         *
+         * @param value the value; checked by {@link #build}
+         * @return this
+         */
+        public Builder handlerLimit(Duration value) {
+            handlerLimit = value;
+            return this;
+        }
+
+        /**
+         * Sets {@link MigrationParameters#switchoverAck}.
+         *
+         * @param value the value; checked by {@link #build}
+         * @return this
+         */
+        public Builder switchoverAck(boolean value) {
+            switchoverAck = value;
+            return this;
+        }
+
+        /**
+         * Sets {@link MigrationParameters#allowDevicesWithoutP2p}.
+         *
+         * @param value the value; checked by {@link #build}
+         * @return this
+         */
+        public Builder allowDevicesWithoutP2p(boolean value) {
+            allowDevicesWithoutP2p = value;
+            return this;
+        }
+
+        /**
+         * Sets {@link MigrationLimits#maxPreCopyBytes}.
+         *
+         * @param value the value; checked by {@link #build}
+         * @return this
+         */
+        public Builder maxPreCopyBytes(long value) {
+            maxPreCopyBytes = value;
+            return this;
+        }
+
+        /**
+         * Sets {@link MigrationParameters#pauseBeforeSwitchover}.
+         *
+         * @param value the value; checked by {@link #build}
+         * @return this
+         */
+        public Builder pauseBeforeSwitchover(boolean value) {
+            pauseBeforeSwitchover = value;
+            return this;
+        }
+
+        /**
          * Sets {@link MigrationParameters#overlap}.
          *
          * @param value the value; checked by {@link #build}
@@ -254,13 +311,19 @@ public record MigrationParameters(
                     chunkBytes,
                     chunks,
                     hugePages,
-                    downtimeLimit,
-                    maxRounds,
-                    maxPreCopy,
-                    whenNotConverging,
-                    maxBytesPerSecond,
+                    new MigrationLimits(
+                            downtimeLimit,
+                            maxRounds,
+                            maxPreCopy,
+                            maxPreCopyBytes,
+                            whenNotConverging,
+                            maxBytesPerSecond),
                     peerLimit,
                     acceptLimit,
+                    handlerLimit,
+                    switchoverAck,
+                    allowDevicesWithoutP2p,
+                    pauseBeforeSwitchover,
                     overlap);
         }
     }

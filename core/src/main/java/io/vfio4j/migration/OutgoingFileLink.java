@@ -3,39 +3,74 @@ package io.vfio4j.migration;
 
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.stream.Frame;
+import io.vfio4j.stream.FrameDecoder;
+import io.vfio4j.stream.FrameEncoder;
 import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
 import io.vfio4j.transport.OutgoingFile;
+import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
-import io.vfio4j.transport.Watchdog;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A migration to a file: HELLO, the state, END. Loaded means on disk, committed means under its final name: who finds
- * it there may load it.
+ * A migration to a file: HELLO, then the frames of all handlers as they come, each handler's ended by its END. Loaded
+ * means on disk, committed means under its final name: who finds it there may load it.
  */
 final class OutgoingFileLink implements OutgoingLink {
+    private final LibC libc;
     private final OutgoingFile file;
+    private final Lock writing;
     private final FrameChannel control;
-    private final FrameChannel data;
+    private final List<FrameChannel> data = new ArrayList<>();
 
-    OutgoingFileLink(LibC libc, TransportAddress.File address, MigrationParameters parameters, Watchdog watchdog)
+    OutgoingFileLink(
+            LibC libc,
+            TransportAddress.File address,
+            MigrationParameters parameters,
+            Execution execution,
+            Transport transport)
             throws IOException {
-        this.file = OutgoingFile.create(address, parameters.peerLimit(), watchdog);
-        this.control = new FrameChannel(libc, file.connection(), Frame.CONTROL_STREAM);
-        this.data = new FrameChannel(libc, file.connection(), OutgoingPeerLink.FIRST_DEVICE_STREAM);
+        this.libc = libc;
+        this.writing = execution.newLock();
+        this.file = transport.createFile(address, parameters.peerLimit());
+        this.control = channel(Frame.CONTROL_STREAM);
+    }
+
+    private FrameChannel channel(int stream) {
+        return new FrameChannel(libc, file.connection(), new FrameEncoder(stream), new FrameDecoder(stream), writing);
     }
 
     @Override
     public Negotiated negotiate(Message.Hello hello) throws IOException {
         control.send(FrameKind.HELLO, hello);
+        for (int i = 0; i < hello.offers().size(); i++) {
+            data.add(channel(OutgoingPeerLink.FIRST_STREAM + i));
+        }
         return new Negotiated(0, 0);
     }
 
     @Override
-    public FrameChannel data() {
-        return data;
+    public FrameChannel data(int stream) {
+        return data.get(stream - OutgoingPeerLink.FIRST_STREAM);
+    }
+
+    @Override
+    public boolean givesAcks() {
+        return false;
+    }
+
+    @Override
+    public int acks(int stream) {
+        return 0;
+    }
+
+    @Override
+    public boolean hasEnded() {
+        return false;
     }
 
     /** To disk, while the device runs: the page cache takes faster than a disk does, and all of it at once is long. */
@@ -45,10 +80,8 @@ final class OutgoingFileLink implements OutgoingLink {
     }
 
     @Override
-    public long awaitLoaded() throws IOException {
-        long begin = System.nanoTime();
+    public void awaitLoaded() throws IOException {
         file.force();
-        return System.nanoTime() - begin;
     }
 
     @Override
@@ -74,6 +107,9 @@ final class OutgoingFileLink implements OutgoingLink {
         return null;
     }
 
+    @Override
+    public void closeData() {}
+
     /** Closing a file waits for the call that blocks on it, so that thread is left to find out by itself. */
     @Override
     public void interrupt() {}
@@ -87,6 +123,6 @@ final class OutgoingFileLink implements OutgoingLink {
     public void free() {
         file.close();
         control.free();
-        data.free();
+        data.forEach(FrameChannel::free);
     }
 }

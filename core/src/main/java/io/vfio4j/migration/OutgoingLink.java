@@ -3,8 +3,8 @@ package io.vfio4j.migration;
 
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.stream.Message;
+import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
-import io.vfio4j.transport.Watchdog;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -16,25 +16,38 @@ import org.jspecify.annotations.Nullable;
  */
 sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, OutgoingFileLink {
 
-    static OutgoingLink open(LibC libc, TransportAddress to, MigrationParameters parameters, Watchdog watchdog)
+    static OutgoingLink open(
+            LibC libc, TransportAddress to, MigrationParameters parameters, Execution execution, Transport transport)
             throws IOException {
         return switch (to) {
-            case TransportAddress.Peer peer -> new OutgoingPeerLink(libc, peer, parameters, watchdog);
-            case TransportAddress.File file -> new OutgoingFileLink(libc, file, parameters, watchdog);
+            case TransportAddress.Peer peer -> new OutgoingPeerLink(libc, peer, parameters, execution, transport);
+            case TransportAddress.File file -> new OutgoingFileLink(libc, file, parameters, execution, transport);
         };
     }
 
-    /** Offers the migration and opens the data connection. */
+    /** Offers the migration and opens the data connections. */
     Negotiated negotiate(Message.Hello hello) throws IOException;
 
-    /** What the state goes through. */
-    FrameChannel data();
+    /** What a handler's state goes through, from 1 on. */
+    FrameChannel data(int stream);
 
-    /** Waits until what went through {@link #data} is where it has to be, as far as that is in this side's hands. */
+    /** Tells whether the other side can acknowledge anything. */
+    boolean givesAcks();
+
+    /** How many acknowledgements have come for a handler. Any thread. */
+    int acks(int stream);
+
+    /** Tells whether the other side has given up, or its connection ended, since the state began to go. Any thread. */
+    boolean hasEnded();
+
+    /**
+     * Waits until what went through {@link #data} is where it has to be, as far as that is in this side's hands. Any
+     * thread.
+     */
     void settle() throws IOException;
 
-    /** After END: waits until the other side has all and found it good. Returns how long that took there. */
-    long awaitLoaded() throws IOException;
+    /** After END on all: waits until the other side has all and found it good. */
+    void awaitLoaded() throws IOException;
 
     /** Gives the device up. */
     void commit() throws IOException;
@@ -51,6 +64,9 @@ sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, Ou
     /** After a failure: what the other side said about it, if it did. */
     @Nullable
     MigrationException reasonOfPeer();
+
+    /** Ends every call that blocks on the data connections, so that a failure of one handler ends the others. */
+    void closeData();
 
     /** Ends every call that blocks on the connections, but leaves the way to tell the other side why. Any thread. */
     void interrupt();

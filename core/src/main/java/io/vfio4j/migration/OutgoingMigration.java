@@ -2,48 +2,47 @@
 package io.vfio4j.migration;
 
 import io.vfio4j.buffer.BufferPool;
-import io.vfio4j.buffer.PooledBuffer;
 import io.vfio4j.device.MigrationState;
-import io.vfio4j.device.PrecopyInfo;
-import io.vfio4j.device.SavingSession;
-import io.vfio4j.device.VfioDevice;
 import io.vfio4j.device.VfioException;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.migration.StateHandler.PeerToPeer;
 import io.vfio4j.observe.Downtime;
+import io.vfio4j.observe.HandlerReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationProgress;
 import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.observe.Phase;
-import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
+import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
-import io.vfio4j.transport.Watchdog;
 import java.io.IOException;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Moves a device's state away, to a peer or into a file, and lets go of the device only when the other side has it.
+ * Moves the state of all handlers away, to a peer or into a file, and lets go of it only when the other side has it.
  *
- * <p>{@link #run} does all on the calling thread, which must be a platform thread, and with {@code overlap} one more.
- * Any thread may {@link #cancel}. The device and the virtual machine stay the caller's. One object, one migration.
+ * <p>{@link #run} does its work on a thread for each handler and waits for them on the calling thread, which makes the
+ * calls of the virtual machine and the listener. Any thread may {@link #cancel}, {@link #proceed}, change the
+ * {@link #limits} and look at the {@link #statistics}. The handlers and the virtual machine stay the caller's. One
+ * object, one migration.
  *
- * <p>Until COMMIT, a failure takes the device back to where it was and resumes the virtual machine. From COMMIT on,
- * this side never runs the device by itself; a connection lost then is {@link Reason#IN_DOUBT}, and {@link #resolve}
- * ends it.
+ * <p>Until COMMIT, a failure takes all handlers back to where they were, together, and resumes the virtual machine.
+ * From COMMIT on, this side never runs them by itself; a connection lost then is {@link Reason#IN_DOUBT}, and
+ * {@link #resolve} ends it.
  */
 public final class OutgoingMigration {
 
     /** How a migration that is in doubt ends at the source. */
     public enum Resolution {
-        /** The destination runs the device: it stays in STOP here. */
+        /** The destination runs: the devices stay in STOP here. */
         KEEP_STOPPED,
-        /** The destination does not run the device, as the caller has made sure: it runs here again. */
+        /** The destination does not run, as the caller has made sure: the virtual machine runs here again. */
         RESUME_SOURCE
     }
 
@@ -57,59 +56,84 @@ public final class OutgoingMigration {
     }
 
     private static final long PROGRESS_NANOS = 100_000_000;
-    private static final long PING_NANOS = 1_000_000_000;
-    private static final long IDLE_NANOS = 5_000_000;
-    private static final long PACE_NANOS = 50_000_000;
+    private static final int FIRST_THROTTLE = 20;
+    private static final int MORE_THROTTLE = 10;
+    private static final int MOST_THROTTLE = 99;
 
     private final LibC libc;
-    private final VfioDevice device;
+    private final List<StateHandler> handlers;
     private final VirtualMachine vm;
     private final MigrationParameters parameters;
     private final SwitchoverPolicy policy;
     private final MigrationListener listener;
+    private final Execution execution;
     private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.NEW);
-    private final DowntimeModel model = new DowntimeModel();
     private final AtomicBoolean started = new AtomicBoolean();
+    private final DowntimeModel model = new DowntimeModel();
+    private final Whole whole = new Whole();
+    private final Crew<OutgoingStream> crew;
     private volatile @Nullable OutgoingLink link;
+    private volatile MigrationLimits limits;
+    private volatile boolean mayProceed;
+    private volatile boolean roundOver;
+    private volatile boolean failing;
 
-    private int round;
-    private long bytesSent;
-    private long bytesSettled;
+    private long preCopyBegin;
     private long lastProgress;
+    private long lastTotalAt;
+    private long lastTotal;
     private long predictedNanos = -1;
+    private int throttle;
+    private int throttledRound;
+    private boolean runs;
     private boolean vmStopped;
 
     /**
      * Prepares a migration; nothing is touched before {@link #run}.
      *
      * @param libc the system calls that buffers come from
-     * @param device the device, in RUNNING or STOP
-     * @param vm its virtual machine
-     * @param parameters the limits
-     * @param policy when to switch over; {@link SwitchoverPolicy#of} is the usual one
+     * @param handlers what to save, 1 to 32 handlers with different names; all devices in RUNNING, or all in STOP
+     * @param vm their virtual machine
+     * @param parameters what the migration may use
+     * @param policy when to switch over; {@link SwitchoverPolicy#STANDARD} is the usual one
      * @param listener who is told
      */
     public OutgoingMigration(
             LibC libc,
-            VfioDevice device,
+            List<? extends StateHandler> handlers,
             VirtualMachine vm,
             MigrationParameters parameters,
             SwitchoverPolicy policy,
             MigrationListener listener) {
+        this(libc, handlers, vm, parameters, policy, listener, new ThreadedExecution(ThreadedExecution::ownThread));
+    }
+
+    OutgoingMigration(
+            LibC libc,
+            List<? extends StateHandler> handlers,
+            VirtualMachine vm,
+            MigrationParameters parameters,
+            SwitchoverPolicy policy,
+            MigrationListener listener,
+            Execution execution) {
         this.libc = libc;
-        this.device = device;
+        this.handlers = List.copyOf(handlers);
         this.vm = vm;
         this.parameters = parameters;
         this.policy = policy;
         this.listener = new UnfailingListener(listener);
+        this.execution = execution;
+        this.limits = parameters.limits();
+        this.mayProceed = !parameters.pauseBeforeSwitchover();
+        this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), () -> stage.get() == Stage.CANCELLED);
     }
 
     /**
-     * Migrates. When this returns, the device is in STOP here, and runs at the peer or is whole in the file.
+     * Migrates. When this returns, the devices are in STOP here, and run at the peer or are whole in the file.
      *
      * @param to where to
      * @return what was done
-     * @throws MigrationException when it was not: the device is as it was before, unless the message or
+     * @throws MigrationException when it was not: all is as it was before, unless the message or
      *     {@link Reason#IN_DOUBT} says otherwise
      * @throws IllegalStateException when this object has run before
      */
@@ -121,16 +145,17 @@ public final class OutgoingMigration {
         listener.onPhase(Phase.SETUP);
         try {
             requireNotCancelled();
-            MigrationState before = requireMigratable();
-            try (Watchdog watchdog = new Watchdog();
-                    BufferPool pool = new BufferPool(
-                            libc, parameters.chunks(), parameters.chunkBytes(), parameters.hugePages())) {
-                OutgoingLink opened = OutgoingLink.open(libc, to, parameters, watchdog);
+            List<Message.Offer> offers = Offers.of(handlers);
+            int chunks = parameters.chunksFor(handlers.size());
+            prepare();
+            try (Transport transport = execution.openTransport()) {
+                OutgoingLink opened = OutgoingLink.open(libc, to, parameters, execution, transport);
                 try {
                     link = opened;
                     requireNotCancelled();
-                    return migrate(opened, pool, before);
+                    return migrate(opened, offers, chunks);
                 } finally {
+                    crew.dismiss();
                     opened.free();
                 }
             }
@@ -144,10 +169,11 @@ public final class OutgoingMigration {
     }
 
     /**
-     * Gives the migration up; the device goes back to where it was. Returns at once; {@link #run} throws
-     * {@link Reason#CANCELLED}.
+     * Gives the migration up; all goes back to where it was. Returns at once; {@link #run} throws
+     * {@link Reason#CANCELLED}. A handler that a driver keeps in a call for more than 5 seconds is left there: that is
+     * told.
      *
-     * @return false when it is too late: the device has been given to the other side, or the migration has ended
+     * @return false when it is too late: the other side has been told to run, or the migration has ended
      */
     public boolean cancel() {
         boolean cancelled =
@@ -156,14 +182,52 @@ public final class OutgoingMigration {
         if (cancelled && open != null) {
             open.interrupt();
         }
+        execution.changed();
         return cancelled;
+    }
+
+    /**
+     * Allows the switchover, with {@link MigrationParameters#pauseBeforeSwitchover}. Until then pre-copy goes on, so
+     * that the virtual machine runs and the prediction stays fresh.
+     */
+    public void proceed() {
+        mayProceed = true;
+        execution.changed();
+    }
+
+    /**
+     * Returns what the migration has to keep to now.
+     *
+     * @return the limits
+     */
+    public MigrationLimits limits() {
+        return limits;
+    }
+
+    /**
+     * Changes what the migration has to keep to, from the next piece or round on.
+     *
+     * @param changed the new limits
+     */
+    public void limits(MigrationLimits changed) {
+        limits = changed;
+        execution.changed();
+    }
+
+    /**
+     * Says what each handler has done so far.
+     *
+     * @return a snapshot; empty before the state begins to go
+     */
+    public List<HandlerReport> statistics() {
+        return crew.members().stream().map(OutgoingStream::report).toList();
     }
 
     /**
      * Ends a migration that is in doubt. Never done by a timer: only the caller can find out what the destination does.
      *
-     * @param resolution who runs the device
-     * @throws MigrationException when the device or the virtual machine cannot be taken there
+     * @param resolution who runs the virtual machine
+     * @throws MigrationException when a handler or the virtual machine cannot be taken there
      * @throws IllegalStateException when the migration is not in doubt
      */
     public void resolve(Resolution resolution) throws MigrationException {
@@ -171,252 +235,293 @@ public final class OutgoingMigration {
             throw new IllegalStateException("the migration is not in doubt");
         }
         try {
+            // The threads have ended; what is left to do is not part of a downtime that anybody measures.
             if (resolution == Resolution.RESUME_SOURCE) {
-                device.setState(MigrationState.RUNNING, MigrationState.STOP);
-                vm.resume();
+                for (StateHandler handler : handlers) {
+                    handler.resumeQuiesced();
+                }
+                for (StateHandler handler : handlers) {
+                    handler.resume();
+                }
+                if (vmStopped) {
+                    vm.resume();
+                }
             } else {
-                device.setState(MigrationState.STOP, MigrationState.STOP);
+                for (StateHandler handler : handlers) {
+                    handler.release();
+                }
             }
         } catch (IOException e) {
             throw MigrationException.of(e);
         }
     }
 
-    private MigrationState requireMigratable() throws IOException {
-        if (!device.features().stopCopy()) {
-            throw new MigrationException(Reason.DEVICE, device.name() + ": it cannot save its state");
+    private void prepare() throws IOException {
+        for (StateHandler handler : handlers) {
+            try {
+                handler.prepare();
+            } catch (IOException e) {
+                throw Crew.named(handler.name(), e);
+            }
         }
-        MigrationState state = device.state();
-        if (state != MigrationState.RUNNING && state != MigrationState.STOP) {
+        List<StateHandler> devices = handlers.stream()
+                .filter(handler -> handler.peerToPeer() != PeerToPeer.NONE)
+                .toList();
+        for (StateHandler device : devices) {
+            if (device.peerToPeer() == PeerToPeer.CANNOT_QUIESCE
+                    && devices.size() > 1
+                    && !parameters.allowDevicesWithoutP2p()) {
+                throw new MigrationException(
+                        Reason.DEVICE,
+                        device.name() + ": it cannot be kept from peer-to-peer DMA, so it cannot migrate beside other "
+                                + "devices; allow it if none of them has such DMA");
+            }
+        }
+        runs = handlers.stream().allMatch(StateHandler::isRunning);
+        if (!runs && devices.stream().anyMatch(StateHandler::isRunning)) {
+            String stopped = handlers.stream()
+                    .filter(handler -> !handler.isRunning())
+                    .findFirst()
+                    .orElseThrow()
+                    .name();
             throw new MigrationException(
-                    Reason.DEVICE, device.name() + ": a migration begins in RUNNING or STOP, and it is in " + state);
+                    Reason.DEVICE, stopped + ": it is stopped while other devices run; start it or stop them");
         }
-        return state;
     }
 
-    private MigrationReport migrate(OutgoingLink to, BufferPool pool, MigrationState before) throws IOException {
-        long begin = System.nanoTime();
-        SavingSession session = null;
-        ChunkSender sender = null;
+    private MigrationReport migrate(OutgoingLink to, List<Message.Offer> offers, int chunks) throws IOException {
+        long begin = execution.nanoTime();
         try {
-            OutgoingLink.Negotiated negotiated = to.negotiate(new Message.Hello(
-                    UUID.randomUUID(),
-                    parameters.chunkBytes(),
-                    device.identity().type(),
-                    device.identity().driver(),
-                    device.features().flags()));
+            OutgoingLink.Negotiated negotiated =
+                    to.negotiate(new Message.Hello(UUID.randomUUID(), parameters.chunkBytes(), offers));
             model.roundTrip(negotiated.roundTripNanos());
             model.destinationArcs(negotiated.destinationArcsNanos());
-            sender = ChunkSender.of(parameters, pool, to.data());
+            for (int i = 0; i < handlers.size(); i++) {
+                BufferPool pool = new BufferPool(libc, chunks, parameters.chunkBytes(), parameters.hugePages());
+                crew.add(new OutgoingStream(
+                        handlers.get(i), OutgoingPeerLink.FIRST_STREAM + i, execution, whole, to, parameters, pool));
+            }
+            preCopyBegin = execution.nanoTime();
+            lastTotalAt = preCopyBegin;
+            crew.all(OutgoingStream::setUp, this::stopOthers);
+            model.sourceArc(execution.nanoTime() - preCopyBegin);
 
-            long preCopyBegin = System.nanoTime();
-            long predicted = -1;
-            if (before == MigrationState.RUNNING && device.features().preCopy()) {
-                session = device.startSaving(MigrationState.PRE_COPY, MigrationState.RUNNING);
-                model.sourceArc(device.lastArcNanos());
-                listener.onPhase(Phase.PRE_COPY);
-                predicted = preCopy(to, sender, session);
-            }
-            long preCopyBytes = bytesSent;
-
-            long stopBegin = System.nanoTime();
-            listener.onPhase(Phase.STOP_COPY);
-            if (before == MigrationState.RUNNING) {
-                vmStopped = true;
-                vm.stop();
-            }
-            long stopped = System.nanoTime();
-            if (session != null) {
-                session.quiesce(MigrationState.RUNNING);
-            } else if (before == MigrationState.RUNNING && device.features().p2p()) {
-                device.setState(MigrationState.RUNNING_P2P, MigrationState.RUNNING);
-            }
-            long quiesced = System.nanoTime();
-            if (session != null) {
-                session.stop(MigrationState.STOP, MigrationState.RUNNING);
-            } else {
-                session = device.startSaving(MigrationState.STOP_COPY, MigrationState.STOP, before);
-            }
-            long copying = System.nanoTime();
-            drain(sender, session);
-            to.data().sendEnd();
-            long drained = System.nanoTime();
+            Switchover switchover = untilStopped();
+            long preCopyBytes = bytesSent();
+            long copying = execution.nanoTime();
+            crew.all(OutgoingStream::complete, this::stopOthers);
+            long drained = execution.nanoTime();
             listener.onPhase(Phase.HANDOVER);
             to.awaitLoaded();
-            long loaded = System.nanoTime();
+            long loaded = execution.nanoTime();
             handOver(to);
-            long resumed = System.nanoTime();
+            long resumed = execution.nanoTime();
 
             stage.set(Stage.ENDED);
-            sender.close();
-            session.close();
-            stopHere();
+            if (throttle > 0) {
+                throttleTo(0);
+            }
+            release();
             listener.onPhase(Phase.COMPLETED);
             return new MigrationReport(
                     preCopyBytes,
-                    bytesSent - preCopyBytes,
-                    round,
-                    stopBegin - preCopyBegin,
+                    bytesSent() - preCopyBytes,
+                    switchover.round,
+                    switchover.begin - preCopyBegin,
                     resumed - begin,
-                    model.bytesPerSecond(),
-                    predicted,
+                    bytesPerSecond(),
+                    switchover.predictedNanos,
                     new Downtime(
-                            stopped - stopBegin,
-                            quiesced - stopped,
-                            copying - quiesced,
+                            switchover.stopped - switchover.begin,
+                            switchover.quiesced - switchover.stopped,
+                            copying - switchover.quiesced,
                             drained - copying,
                             loaded - drained,
-                            resumed - loaded));
+                            resumed - loaded),
+                    statistics());
         } catch (IOException e) {
-            throw failed(e, to, sender, session, before);
+            throw failed(e, to);
         } catch (RuntimeException | Error e) {
-            throw failed(new IOException("unexpected: " + e, e), to, sender, session, before);
+            throw failed(new IOException("unexpected: " + e, e), to);
         }
     }
 
-    /** Sends state while the device runs, until the policy says to stop it. Returns the downtime predicted then. */
-    private long preCopy(OutgoingLink to, ChunkSender sender, SavingSession session) throws IOException {
-        long begin = System.nanoTime();
-        long lastFrame = begin;
-        long timeLimit = parameters.maxPreCopy().toNanos();
-        PrecopyInfo estimate = session.precopyInfo();
-        long leftInRound = Math.max(1, estimate.pendingBytes());
-        Pace pace = new Pace(parameters.maxBytesPerSecond(), begin);
-        long roundBegin = bytesSent;
-        round = 1;
+    /** A switchover that was decided, and when its steps were done. */
+    private record Switchover(int round, long predictedNanos, long begin, long stopped, long quiesced) {}
+
+    /** Sends state while the virtual machine runs, and stops all; again, if a handler turns out not to be ready. */
+    private Switchover untilStopped() throws IOException {
+        boolean iterates = runs && crew.members().stream().anyMatch(OutgoingStream::iterates);
         while (true) {
-            requireNotCancelled();
-            long before = System.nanoTime();
-            int read = readAndSend(sender, session);
-            long after = System.nanoTime();
-            boolean drained = read == SavingSession.DRAINED;
-            if (drained) {
-                estimate = PrecopyInfo.EMPTY;
-            } else {
-                model.transferred(read, after - before);
-                estimate = estimate.afterReading(read);
-                leftInRound -= read;
-                pace.sent(read, after);
-                lastFrame = keepPace(pace, to, sender, after, begin + timeLimit, estimate.pendingBytes());
+            Forecast forecast = iterates ? preCopy() : null;
+            boolean ready = forecast != null && forecast.isReady();
+            if (runs) {
+                vm.prepare();
             }
-            progress(Phase.PRE_COPY, estimate.pendingBytes(), after);
-            boolean roundOver = drained || leftInRound <= 0;
-            if (roundOver || System.nanoTime() - begin >= timeLimit) {
-                settle(to, sender);
-                estimate = session.precopyInfo();
-                Forecast forecast = model.forecast(
-                        round, System.nanoTime() - begin, estimate.initialBytes(), pendingBytes(estimate));
-                predictedNanos = forecast.downtimeNanos();
-                switch (policy.decide(forecast)) {
-                    case SWITCH_OVER -> {
-                        return forecast.downtimeNanos();
+            listener.onPhase(Phase.STOP_COPY);
+            long begin = execution.nanoTime();
+            if (runs) {
+                vmStopped = true;
+                vm.stop();
+            }
+            long stopped = execution.nanoTime();
+            crew.all(OutgoingStream::quiesce, this::stopOthers);
+            long quiesced = execution.nanoTime();
+            if (ready && !allReady()) {
+                withdraw();
+                continue;
+            }
+            crew.all(OutgoingStream::stop, this::stopOthers);
+            return new Switchover(
+                    forecast == null ? 0 : forecast.round(),
+                    forecast == null ? -1 : forecast.downtimeNanos(),
+                    begin,
+                    stopped,
+                    quiesced);
+        }
+    }
+
+    private boolean allReady() {
+        return crew.members().stream().allMatch(stream -> stream.requiredBytes() == 0 && stream.acksOutstanding() == 0);
+    }
+
+    /** New initial data came up after the decision: the stop is not final yet, so the virtual machine goes on. */
+    private void withdraw() throws IOException {
+        List<String> names = crew.members().stream()
+                .filter(stream -> stream.requiredBytes() > 0 || stream.acksOutstanding() > 0)
+                .map(OutgoingStream::name)
+                .toList();
+        crew.all(OutgoingStream::unquiesce, this::stopOthers);
+        vm.resume();
+        vmStopped = false;
+        listener.onNotice("the switchover was withdrawn, for new initial data came up in " + String.join(", ", names));
+    }
+
+    /** Sends state while the virtual machine runs, until the policy says to stop it. */
+    private Forecast preCopy() throws IOException {
+        listener.onPhase(Phase.PRE_COPY);
+        boolean waiting = false;
+        while (true) {
+            roundOver = false;
+            crew.members().forEach(OutgoingStream::goOn);
+            crew.start(OutgoingStream::preCopy);
+            awaitCandidate();
+            // All hold still with exact figures, for one chunk's time: else one's would be old when the last one's
+            // come.
+            crew.members().forEach(OutgoingStream::hold);
+            execution.changed();
+            crew.finish(this::stopOthers);
+            Forecast forecast = forecast();
+            switch (policy.decide(forecast, limits)) {
+                case SWITCH_OVER -> {
+                    if (mayProceed) {
+                        return forecast;
                     }
-                    case GIVE_UP -> throw notConverged(forecast);
-                    case CONTINUE -> {
-                        if (roundOver) {
-                            if (bytesSent > roundBegin) {
-                                round++;
-                                roundBegin = bytesSent;
-                            }
-                            leftInRound = Math.max(1, estimate.pendingBytes());
-                        }
-                        if (drained) {
-                            lastFrame = idle(to, sender, lastFrame);
-                        }
+                    if (!waiting) {
+                        waiting = true;
+                        listener.onPhase(Phase.WAITING);
                     }
                 }
+                case GIVE_UP -> throw notConverged(forecast);
+                case THROTTLE -> throttleMore(forecast);
+                case CONTINUE -> {}
             }
         }
     }
 
-    /**
-     * Waits until what was read is on the wire or on disk: what is still on its way there would otherwise go,
-     * unforeseen, while the device is stopped.
-     */
-    private void settle(OutgoingLink to, ChunkSender sender) throws IOException {
-        if (bytesSent == bytesSettled) {
+    /** Waits until something other than to go on seems to be right, by what is known without asking. */
+    private void awaitCandidate() throws IOException {
+        while (true) {
+            long now = execution.nanoTime();
+            long nextLook = lastProgress + PROGRESS_NANOS;
+            long timeOver = preCopyBegin + limits.maxPreCopy().toNanos();
+            execution.await(
+                    timeOver > now ? Math.min(nextLook, timeOver) : nextLook,
+                    () -> roundOver || crew.hasFailed() || isEnding());
+            if (crew.hasFailed() || isEnding()) {
+                failing = true;
+                crew.members().forEach(OutgoingStream::hold);
+                crew.finish(this::stopOthers);
+                requireNotCancelled();
+                throw new MigrationException(Reason.TRANSPORT, "the other side has ended the connection");
+            }
+            now = execution.nanoTime();
+            boolean look = roundOver || now >= timeOver;
+            roundOver = false;
+            measureTotal(now);
+            progress(Phase.PRE_COPY, now);
+            if (look && policy.decide(forecast(), limits) != SwitchoverPolicy.Decision.CONTINUE) {
+                return;
+            }
+            crew.members().forEach(OutgoingStream::roundSeen);
+            execution.changed();
+        }
+    }
+
+    private boolean isEnding() {
+        OutgoingLink to = link;
+        return stage.get() == Stage.CANCELLED || (to != null && to.hasEnded());
+    }
+
+    private void measureTotal(long now) {
+        long total = bytesSent();
+        if (now - lastTotalAt >= PROGRESS_NANOS && limits.maxBytesPerSecond() == 0) {
+            model.total((total - lastTotal) * TimeUnit.SECONDS.toNanos(1) / (now - lastTotalAt));
+            lastTotal = total;
+            lastTotalAt = now;
+        }
+    }
+
+    private Forecast forecast() {
+        List<OutgoingStream> streams = crew.members();
+        Forecast forecast = model.forecast(
+                streams.stream()
+                        .filter(OutgoingStream::iterates)
+                        .mapToInt(OutgoingStream::round)
+                        .min()
+                        .orElse(0),
+                execution.nanoTime() - preCopyBegin,
+                bytesSent(),
+                streams.stream().mapToLong(OutgoingStream::requiredBytes).reduce(0, Pending::sum),
+                streams.stream().mapToInt(OutgoingStream::acksOutstanding).sum(),
+                streams.stream()
+                        .map(stream -> new DowntimeModel.Rest(
+                                stream.downtimeBytes(), stream.bandwidth().bytesPerSecond()))
+                        .toList());
+        predictedNanos = forecast.downtimeNanos();
+        return forecast;
+    }
+
+    private long bytesSent() {
+        return crew.members().stream().mapToLong(OutgoingStream::bytesSent).sum();
+    }
+
+    private long bytesPerSecond() {
+        return crew.members().stream()
+                .map(OutgoingStream::bandwidth)
+                .mapToLong(Bandwidth::bytesPerSecond)
+                .sum();
+    }
+
+    private void throttleMore(Forecast forecast) {
+        if (forecast.round() <= throttledRound || throttle == MOST_THROTTLE) {
             return;
         }
-        bytesSettled = bytesSent;
-        long begin = System.nanoTime();
-        sender.flush();
-        to.settle();
-        model.settled(System.nanoTime() - begin);
+        throttledRound = forecast.round();
+        throttle = throttle == 0 ? FIRST_THROTTLE : Math.min(MOST_THROTTLE, throttle + MORE_THROTTLE);
+        throttleTo(throttle);
     }
 
-    /** Sends the rest while the device is stopped. */
-    private void drain(ChunkSender sender, SavingSession session) throws IOException {
-        int read = 0;
-        while (read != SavingSession.END_OF_STATE) {
-            requireNotCancelled();
-            read = readAndSend(sender, session);
-            progress(Phase.STOP_COPY, -1, System.nanoTime());
-        }
-        sender.flush();
-    }
-
-    /** Moves one chunk. Returns its size, or what {@link SavingSession#read} returned instead. */
-    private int readAndSend(ChunkSender sender, SavingSession session) throws IOException {
-        PooledBuffer chunk = sender.acquire();
-        int read = 0;
+    private void throttleTo(int percent) {
         try {
-            read = (int) session.read(chunk.memory(), PooledBuffer.HEAD_ROOM, chunk.capacity());
-        } finally {
-            if (read <= 0) {
-                sender.giveBack(chunk);
-            }
+            vm.throttle(percent);
+            listener.onNotice("the virtual CPUs are slowed down by " + percent + " %");
+        } catch (IOException e) {
+            listener.onNotice("the virtual CPUs could not be slowed down: " + MigrationException.message(e));
         }
-        if (read > 0) {
-            chunk.length(read);
-            sender.send(chunk);
-            bytesSent += read;
-        }
-        return read;
     }
 
-    /**
-     * Everything that would have to go while the device is stopped: what pre-copy has left is part of the stop-copy.
-     */
-    private long pendingBytes(PrecopyInfo estimate) {
-        return Math.max(device.stopCopyLength(), estimate.pendingBytes());
-    }
-
-    /**
-     * There is nothing to read and no reason to stop yet: waits a little, and shows the peer now and then that it
-     * lives.
-     */
-    private static long idle(OutgoingLink to, ChunkSender sender, long lastFrame) throws IOException {
-        return pause(IDLE_NANOS, to, sender, lastFrame);
-    }
-
-    /** Waits until the rate allows the next chunk; at a low rate that is long enough to be cancelled or missed. */
-    private long keepPace(Pace pace, OutgoingLink to, ChunkSender sender, long lastFrame, long deadline, long remaining)
-            throws IOException {
-        long last = lastFrame;
-        long now = System.nanoTime();
-        long wait = pace.waitNanos(now);
-        while (wait > 0 && now - deadline < 0) {
-            requireNotCancelled();
-            progress(Phase.PRE_COPY, remaining, now);
-            last = pause(Math.min(wait, PACE_NANOS), to, sender, last);
-            now = System.nanoTime();
-            wait = pace.waitNanos(now);
-        }
-        return last;
-    }
-
-    private static long pause(long nanos, OutgoingLink to, ChunkSender sender, long lastFrame) throws IOException {
-        LockSupport.parkNanos(nanos);
-        long now = System.nanoTime();
-        if (now - lastFrame < PING_NANOS) {
-            return lastFrame;
-        }
-        sender.flush();
-        to.data().send(FrameKind.PING);
-        return now;
-    }
-
-    /** The only place where the device changes hands. */
+    /** The only place where the state changes hands. */
     private void handOver(OutgoingLink to) throws IOException {
         if (!stage.compareAndSet(Stage.ACTIVE, Stage.COMMITTED)) {
             throw cancelled();
@@ -432,25 +537,27 @@ public final class OutgoingMigration {
         to.awaitRunning();
     }
 
-    /**
-     * The device runs at the other side, or is whole in the file: nothing that fails here makes that undone. It must
-     * not run here with what it holds, so it is reset where it cannot be stopped.
-     */
-    private void stopHere() {
-        try {
-            device.setState(MigrationState.STOP, MigrationState.STOP);
-        } catch (VfioException e) {
-            listener.onNotice("the migration is complete, but the device did not go to STOP here ("
-                    + MigrationException.message(e) + ")"
-                    + (e.deviceWasReset() ? ": it was reset instead" : "; it is in " + e.stateAfter() + " now"));
+    /** The state is at the other side, or whole in the file: nothing that fails here makes that undone. */
+    private void release() {
+        for (Crew.Trouble<OutgoingStream> trouble :
+                crew.allThatCan(stream -> stream.handler().release())) {
+            listener.onNotice("the migration is complete, but not all was let go of here: "
+                    + MigrationException.message(trouble.failure())
+                    + (resetBehind(trouble.failure()) != null ? ": it was reset instead" : ""));
         }
     }
 
-    private void progress(Phase phase, long remaining, long now) {
+    private void progress(Phase phase, long now) {
         if (now - lastProgress >= PROGRESS_NANOS) {
             lastProgress = now;
-            listener.onProgress(
-                    new MigrationProgress(phase, round, bytesSent, model.bytesPerSecond(), remaining, predictedNanos));
+            List<OutgoingStream> streams = crew.members();
+            listener.onProgress(new MigrationProgress(
+                    phase,
+                    streams.stream().mapToInt(OutgoingStream::round).min().orElse(0),
+                    bytesSent(),
+                    bytesPerSecond(),
+                    streams.stream().mapToLong(OutgoingStream::iterableBytes).reduce(0, Pending::sum),
+                    predictedNanos));
         }
     }
 
@@ -470,48 +577,51 @@ public final class OutgoingMigration {
                 "pre-copy does not converge: after round " + forecast.round() + " the downtime would be "
                         + millis(forecast.downtimeNanos()) + " ms (" + millis(forecast.fixedNanos())
                         + " ms of it for the devices' transitions and the handover), the limit is "
-                        + parameters.downtimeLimit().toMillis() + " ms; raise the limit, or let it switch over anyway");
+                        + limits.downtimeLimit().toMillis() + " ms; raise the limit, or let it switch over anyway");
     }
 
     private static long millis(long nanos) {
         return TimeUnit.NANOSECONDS.toMillis(nanos);
     }
 
-    /** Ends a migration that failed in its course: takes the device back, or leaves it in doubt. */
-    private MigrationException failed(
-            IOException cause,
-            OutgoingLink to,
-            @Nullable ChunkSender sender,
-            @Nullable SavingSession session,
-            MigrationState before) {
+    /** One handler has failed: the others are to end what they do. */
+    private void stopOthers() {
+        failing = true;
+        OutgoingLink to = link;
+        if (to != null) {
+            to.closeData();
+        }
+        execution.changed();
+    }
+
+    /** Ends a migration that failed in its course: takes all back, or leaves it in doubt. */
+    private MigrationException failed(IOException cause, OutgoingLink to) {
         MigrationException failure = reasonFor(cause, to);
-        // What fails after the end is no reason to run the device here, for the other side does.
+        // What fails after the end is no reason to run anything here, for the other side does.
         boolean committed = stage.get() == Stage.COMMITTED || stage.get() == Stage.ENDED;
         if (!committed) {
             to.abort(MigrationException.message(failure));
         }
         to.close();
-        if (sender != null) {
-            sender.close();
-        }
-        if (session != null) {
-            session.close();
-        }
         if (committed) {
             stage.set(Stage.IN_DOUBT);
             listener.onPhase(Phase.IN_DOUBT);
             return new MigrationException(
                     Reason.IN_DOUBT,
-                    "the destination was told to run the device, but did not confirm it ("
-                            + MigrationException.message(failure)
-                            + "); the device stays stopped here until you say who runs it",
+                    "the destination was told to run, but did not confirm it (" + MigrationException.message(failure)
+                            + "); all stays stopped here until you say who runs",
                     failure);
         }
-        if (cause instanceof VfioException lost && lost.deviceWasReset()) {
-            listener.onNotice("the device had to be reset: what it held is lost");
+        if (resetBehind(failure) != null) {
+            listener.onNotice(
+                    "a device had to be reset, and what it held is lost: " + MigrationException.message(failure));
         }
-        takeBack(before, failure);
+        takeBack(failure);
         return failure;
+    }
+
+    private static @Nullable VfioException resetBehind(MigrationException failure) {
+        return failure.getCause() instanceof VfioException cause && cause.deviceWasReset() ? cause : null;
     }
 
     private MigrationException reasonFor(IOException cause, OutgoingLink to) {
@@ -521,7 +631,7 @@ public final class OutgoingMigration {
         MigrationException failure = MigrationException.of(cause);
         if (failure.reason() == Reason.TRANSPORT) {
             MigrationException said = to.reasonOfPeer();
-            if (said != null) {
+            if (said != null && said != failure) {
                 said.addSuppressed(failure);
                 return said;
             }
@@ -529,19 +639,20 @@ public final class OutgoingMigration {
         return failure;
     }
 
-    private void takeBack(MigrationState before, MigrationException failure) {
-        // A reset would lose what the device holds, so STOP is where to recover to, and to try again from.
-        boolean back = takeDeviceBack(before, failure);
-        if (!back) {
-            back = takeDeviceBack(before, failure);
+    /** Two steps up for all handlers together, as they went down. */
+    private void takeBack(MigrationException failure) {
+        failing = false;
+        boolean back = tell(crew.allThatCan(OutgoingStream::resumeQuiesced), failure);
+        back &= tell(crew.allThatCan(OutgoingStream::resume), failure);
+        if (throttle > 0) {
+            throttleTo(0);
         }
         if (!vmStopped) {
             return;
         }
         if (!back) {
-            listener.onNotice(
-                    "the virtual machine stays stopped, for its device does not run: take the device to RUNNING "
-                            + "and resume it, or reset the device");
+            listener.onNotice("the virtual machine stays stopped, for not all of its devices run: take them to RUNNING "
+                    + "and resume it, or reset them");
             return;
         }
         try {
@@ -552,16 +663,18 @@ public final class OutgoingMigration {
         }
     }
 
-    private boolean takeDeviceBack(MigrationState before, MigrationException failure) {
-        try {
-            device.setState(before, MigrationState.STOP);
-            return true;
-        } catch (VfioException e) {
-            failure.addSuppressed(e);
-            listener.onNotice("the device could not be taken back to " + before + ": " + MigrationException.message(e)
-                    + (e.deviceWasReset() ? "; it was reset, and what it held is lost" : ""));
-            return e.stateAfter() == MigrationState.RUNNING;
+    private boolean tell(List<Crew.Trouble<OutgoingStream>> troubles, MigrationException failure) {
+        boolean good = true;
+        for (Crew.Trouble<OutgoingStream> trouble : troubles) {
+            if (trouble.failure() != failure) {
+                failure.addSuppressed(trouble.failure());
+            }
+            VfioException reset = resetBehind(trouble.failure());
+            listener.onNotice("it could not be taken back: " + MigrationException.message(trouble.failure())
+                    + (reset != null ? "; it was reset, and what it held is lost" : ""));
+            good &= reset != null && reset.stateAfter() == MigrationState.RUNNING;
         }
+        return good;
     }
 
     private MigrationException ended(IOException e) {
@@ -576,5 +689,41 @@ public final class OutgoingMigration {
 
     private static MigrationException asCancelled(IOException e) {
         return MigrationException.cancelled(e);
+    }
+
+    /** What a handler's stream sees of the migration. */
+    private final class Whole implements OutgoingStream.Whole {
+        @Override
+        public void requireGoingOn() throws IOException {
+            requireNotCancelled();
+            if (failing) {
+                throw cancelled();
+            }
+        }
+
+        /** Handlers that have nothing to send leave their share to the others. */
+        @Override
+        public long fairBytesPerSecond() {
+            long limit = limits.maxBytesPerSecond();
+            if (limit == 0) {
+                return 0;
+            }
+            long busy = crew.members().stream()
+                    .filter(stream -> !stream.isDrained())
+                    .count();
+            return Math.max(1, limit / Math.max(1, busy));
+        }
+
+        @Override
+        public long thresholdBytes(long bytesPerSecond) {
+            double bytes = bytesPerSecond * (limits.downtimeLimit().toNanos() / 1e9);
+            return bytes >= Long.MAX_VALUE ? Long.MAX_VALUE : (long) bytes;
+        }
+
+        @Override
+        public void roundOver() {
+            roundOver = true;
+            execution.changed();
+        }
     }
 }

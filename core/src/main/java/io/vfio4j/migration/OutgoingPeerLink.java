@@ -2,23 +2,33 @@
 package io.vfio4j.migration;
 
 import io.vfio4j.ffm.LibC;
+import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.stream.Frame;
 import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
+import io.vfio4j.stream.StreamException;
+import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import io.vfio4j.transport.TransportException;
-import io.vfio4j.transport.Transports;
-import io.vfio4j.transport.Watchdog;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** A migration to another process: a control connection, and a data connection of the device's own. */
+/**
+ * A migration to another process: a control connection, and a data connection for each handler.
+ *
+ * <p>While the state goes, a thread listens on the control connection: for acknowledgements, for the answers of the
+ * handover, and for a destination that gives up.
+ */
 final class OutgoingPeerLink implements OutgoingLink {
     /** How long to look for the peer's own words after its connection failed. */
     static final Duration REASON_LIMIT = Duration.ofSeconds(1);
 
-    static final int FIRST_DEVICE_STREAM = 1;
+    static final int FIRST_STREAM = 1;
 
     /** How many PINGs the destination sends back after ACCEPT, to measure the round trip. */
     static final int ECHOES = 3;
@@ -26,19 +36,31 @@ final class OutgoingPeerLink implements OutgoingLink {
     private final LibC libc;
     private final TransportAddress.Peer address;
     private final MigrationParameters parameters;
-    private final Watchdog watchdog;
+    private final Execution execution;
+    private final Transport transport;
     private final FrameChannel control;
-    private volatile @Nullable FrameChannel data;
+    private final List<FrameChannel> data = new CopyOnWriteArrayList<>();
+    private final AtomicIntegerArray acks = new AtomicIntegerArray(Message.Hello.MAX_OFFERS + FIRST_STREAM);
+    private Execution.@Nullable Task listening;
     private volatile boolean closed;
+    private volatile boolean loaded;
+    private volatile boolean running;
+    private volatile @Nullable IOException end;
 
-    OutgoingPeerLink(LibC libc, TransportAddress.Peer address, MigrationParameters parameters, Watchdog watchdog)
+    OutgoingPeerLink(
+            LibC libc,
+            TransportAddress.Peer address,
+            MigrationParameters parameters,
+            Execution execution,
+            Transport transport)
             throws TransportException {
         this.libc = libc;
         this.address = address;
         this.parameters = parameters;
-        this.watchdog = watchdog;
+        this.execution = execution;
+        this.transport = transport;
         this.control = new FrameChannel(
-                libc, Transports.connect(address, parameters.peerLimit(), watchdog), Frame.CONTROL_STREAM);
+                libc, execution, transport.connect(address, parameters.peerLimit()), Frame.CONTROL_STREAM);
     }
 
     @Override
@@ -46,13 +68,17 @@ final class OutgoingPeerLink implements OutgoingLink {
         control.send(FrameKind.HELLO, hello);
         Message.Accept accept = Message.Accept.readFrom(control.expect(FrameKind.ACCEPT));
         long roundTrip = roundTripNanos();
-        FrameChannel opened = new FrameChannel(
-                libc, Transports.connect(address, parameters.peerLimit(), watchdog), FIRST_DEVICE_STREAM);
-        data = opened;
-        if (closed) {
-            opened.close();
+        for (int i = 0; i < hello.offers().size(); i++) {
+            FrameChannel opened = new FrameChannel(
+                    libc, execution, transport.connect(address, parameters.peerLimit()), FIRST_STREAM + i);
+            data.add(opened);
+            if (closed) {
+                opened.close();
+            }
+            opened.send(FrameKind.ATTACH, new Message.Attach(hello.migration()));
         }
-        opened.send(FrameKind.ATTACH, new Message.Attach(hello.migration()));
+        control.readsWait(true);
+        listening = execution.start("control", this::listen);
         return new Negotiated(roundTrip, accept.loadNanos() + accept.resumeNanos());
     }
 
@@ -60,21 +86,59 @@ final class OutgoingPeerLink implements OutgoingLink {
     private long roundTripNanos() throws IOException {
         long fastest = Long.MAX_VALUE;
         for (int i = 0; i < ECHOES; i++) {
-            long begin = System.nanoTime();
+            long begin = execution.nanoTime();
             control.send(FrameKind.PING);
             control.expect(FrameKind.PING);
-            fastest = Math.min(fastest, System.nanoTime() - begin);
+            fastest = Math.min(fastest, execution.nanoTime() - begin);
         }
         return fastest;
     }
 
-    @Override
-    public FrameChannel data() {
-        FrameChannel channel = data;
-        if (channel == null) {
-            throw new IllegalStateException("there is no data connection before negotiate()");
+    private void listen() {
+        try {
+            while (!running) {
+                FrameChannel.Received received = control.receiveMessage();
+                switch (received.kind()) {
+                    case ACK -> acknowledged(Message.Ack.readFrom(FrameKind.ACK, received.payload()));
+                    case LOADED -> loaded = true;
+                    case RUNNING -> running = true;
+                    default -> throw control.unexpected(received, "an answer");
+                }
+                execution.changed();
+            }
+        } catch (IOException e) {
+            end = e;
+        } finally {
+            execution.changed();
         }
-        return channel;
+    }
+
+    private void acknowledged(Message.Ack ack) throws StreamException {
+        if (ack.stream() < FIRST_STREAM || ack.stream() >= FIRST_STREAM + data.size()) {
+            throw new StreamException(
+                    StreamException.Problem.UNEXPECTED, control.peer() + " acknowledges stream " + ack.stream());
+        }
+        acks.set(ack.stream(), ack.number());
+    }
+
+    @Override
+    public FrameChannel data(int stream) {
+        return data.get(stream - FIRST_STREAM);
+    }
+
+    @Override
+    public boolean givesAcks() {
+        return parameters.switchoverAck();
+    }
+
+    @Override
+    public int acks(int stream) {
+        return acks.get(stream);
+    }
+
+    @Override
+    public boolean hasEnded() {
+        return end != null;
     }
 
     @Override
@@ -86,9 +150,8 @@ final class OutgoingPeerLink implements OutgoingLink {
     }
 
     @Override
-    public long awaitLoaded() throws IOException {
-        return Message.Timed.readFrom(FrameKind.LOADED, control.expect(FrameKind.LOADED))
-                .nanos();
+    public void awaitLoaded() throws IOException {
+        await("LOADED", () -> loaded);
     }
 
     @Override
@@ -98,7 +161,23 @@ final class OutgoingPeerLink implements OutgoingLink {
 
     @Override
     public void awaitRunning() throws IOException {
-        control.expect(FrameKind.RUNNING);
+        await("RUNNING", () -> running);
+    }
+
+    private void await(String what, BooleanSupplier answered) throws IOException {
+        long limit = parameters.peerLimit().toNanos();
+        boolean ended = execution.await(execution.nanoTime() + limit, () -> answered.getAsBoolean() || end != null);
+        if (answered.getAsBoolean()) {
+            return;
+        }
+        IOException e = end;
+        if (ended && e != null) {
+            throw e;
+        }
+        throw new MigrationException(
+                Reason.TRANSPORT,
+                control.peer() + ": the other side has been silent for "
+                        + parameters.peerLimit().toMillis() + " ms, when " + what + " was due");
     }
 
     @Override
@@ -114,36 +193,39 @@ final class OutgoingPeerLink implements OutgoingLink {
 
     @Override
     public @Nullable MigrationException reasonOfPeer() {
-        return control.reasonOfPeer(REASON_LIMIT);
+        if (listening == null) {
+            return control.reasonOfPeer(REASON_LIMIT);
+        }
+        execution.await(execution.nanoTime() + REASON_LIMIT.toNanos(), () -> end != null || running);
+        return end instanceof MigrationException reason ? reason : null;
+    }
+
+    @Override
+    public void closeData() {
+        data.forEach(FrameChannel::close);
     }
 
     @Override
     public void interrupt() {
         closed = true;
         control.stopReading();
-        FrameChannel channel = data;
-        if (channel != null) {
-            channel.close();
-        }
+        closeData();
     }
 
     @Override
     public void close() {
         closed = true;
         control.close();
-        FrameChannel channel = data;
-        if (channel != null) {
-            channel.close();
-        }
+        closeData();
     }
 
     @Override
     public void free() {
         close();
-        control.free();
-        FrameChannel channel = data;
-        if (channel != null) {
-            channel.free();
+        if (listening != null) {
+            listening.join();
         }
+        control.free();
+        data.forEach(FrameChannel::free);
     }
 }

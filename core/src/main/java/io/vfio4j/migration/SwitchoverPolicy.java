@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
-/** Decides when to stop the device. Called on the migration's thread at the end of each round of pre-copy. */
+import io.vfio4j.migration.MigrationLimits.NotConverging;
+
+/**
+ * Decides when to stop the devices. Called on the migration's thread at the end of each handler's round of pre-copy,
+ * and again with exact figures of all of them before the switchover.
+ */
 @FunctionalInterface
 public interface SwitchoverPolicy {
 
@@ -9,45 +14,48 @@ public interface SwitchoverPolicy {
     enum Decision {
         /** Go on with pre-copy. */
         CONTINUE,
-        /** Stop the device and send the rest. */
+        /** Go on with pre-copy, and slow the virtual machine down some more. */
+        THROTTLE,
+        /** Stop the devices and send the rest. */
         SWITCH_OVER,
-        /** Give the migration up; the device runs on. */
+        /** Give the migration up; the devices run on. */
         GIVE_UP
     }
 
     /**
      * Decides.
      *
-     * @param forecast what would happen if the device were stopped now
+     * @param forecast what would happen if the devices were stopped now
+     * @param limits what the migration has to keep to now
      * @return what to do
      */
-    Decision decide(Forecast forecast);
+    Decision decide(Forecast forecast, MigrationLimits limits);
 
     /**
-     * Returns the policy that parameters describe: switch over when all initial bytes are gone and the predicted
-     * downtime fits the limit; when rounds or time are over, do as {@link MigrationParameters#whenNotConverging} says.
-     * Where that is to give up, that is done at once if the limit is below what no pre-copy makes shorter.
-     *
-     * @param parameters the limits
-     * @return the policy
+     * The usual policy: switch over when both sides are ready and the predicted downtime fits the limit; when rounds,
+     * time or bytes are over, do as {@link MigrationLimits#whenNotConverging} says. Where that is to give up, that is
+     * done at once if the limit is below what no pre-copy makes shorter.
      */
-    static SwitchoverPolicy of(MigrationParameters parameters) {
-        return forecast -> {
-            boolean initialSent = forecast.initialBytes() == 0;
-            if (initialSent
-                    && forecast.downtimeNanos() <= parameters.downtimeLimit().toNanos()) {
-                return Decision.SWITCH_OVER;
-            }
-            boolean givesUp = parameters.whenNotConverging() == MigrationParameters.NotConverging.GIVE_UP;
-            if (givesUp && forecast.fixedNanos() > parameters.downtimeLimit().toNanos()) {
-                return Decision.GIVE_UP;
-            }
-            boolean over = (parameters.maxRounds() > 0 && forecast.round() >= parameters.maxRounds())
-                    || forecast.elapsedNanos() >= parameters.maxPreCopy().toNanos();
-            if (!over) {
-                return Decision.CONTINUE;
-            }
-            return givesUp ? Decision.GIVE_UP : Decision.SWITCH_OVER;
+    SwitchoverPolicy STANDARD = (forecast, limits) -> {
+        long limit = limits.downtimeLimit().toNanos();
+        if (forecast.isReady() && forecast.downtimeNanos() <= limit) {
+            return Decision.SWITCH_OVER;
+        }
+        boolean givesUp = limits.whenNotConverging() == NotConverging.GIVE_UP;
+        if (givesUp && forecast.fixedNanos() > limit) {
+            return Decision.GIVE_UP;
+        }
+        boolean over = (limits.maxRounds() > 0 && forecast.round() >= limits.maxRounds())
+                || (limits.maxPreCopyBytes() > 0 && forecast.sentBytes() >= limits.maxPreCopyBytes())
+                || forecast.elapsedNanos() >= limits.maxPreCopy().toNanos();
+        if (!over) {
+            return Decision.CONTINUE;
+        }
+        return switch (limits.whenNotConverging()) {
+            case KEEP_GOING -> Decision.CONTINUE;
+            case THROTTLE -> Decision.THROTTLE;
+            case SWITCH_OVER -> Decision.SWITCH_OVER;
+            case GIVE_UP -> Decision.GIVE_UP;
         };
-    }
+    };
 }

@@ -20,8 +20,25 @@ public interface VirtualMachine {
     };
 
     /**
-     * Stops the virtual CPUs. Source only; the device is stopped after it. Not called for a device that is in STOP when
-     * the migration begins: that is a virtual machine that is paused.
+     * Hears that the switchover is about to begin, when the virtual machine still runs: time to warn whoever is
+     * connected to its devices. Source only. Not part of the downtime.
+     *
+     * @throws IOException when it is not to begin; the migration is given up
+     */
+    default void prepare() throws IOException {}
+
+    /**
+     * Slows the virtual CPUs down, so that they change less. Source only, with
+     * {@link MigrationLimits.NotConverging#THROTTLE}.
+     *
+     * @param percent of the time in which they do not run, 0 to 99; 0 at the migration's end, however it ended
+     * @throws IOException when that cannot be done; the migration goes on
+     */
+    default void throttle(int percent) throws IOException {}
+
+    /**
+     * Stops the virtual CPUs. Source only; the devices are stopped after it. Not called when they are stopped already
+     * as the migration begins: that is a virtual machine that is paused.
      *
      * @throws IOException when it cannot be stopped; the migration is given up and {@link #resume} called
      */

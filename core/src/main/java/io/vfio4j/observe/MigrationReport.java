@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.observe;
 
+import java.util.List;
+
 /**
  * What an outgoing migration did.
  *
@@ -12,6 +14,7 @@ package io.vfio4j.observe;
  * @param preCopyBytesPerSecond pre-copy's rate while data moved
  * @param predictedDowntimeNanos the downtime that was predicted when the switchover was decided; -1 without pre-copy
  * @param downtime the real one, with its parts
+ * @param handlers what each handler did
  */
 public record MigrationReport(
         long preCopyBytes,
@@ -21,7 +24,13 @@ public record MigrationReport(
         long totalNanos,
         long preCopyBytesPerSecond,
         long predictedDowntimeNanos,
-        Downtime downtime) {
+        Downtime downtime,
+        List<HandlerReport> handlers) {
+    /** Copies the list. */
+    public MigrationReport {
+        handlers = List.copyOf(handlers);
+    }
+
     /**
      * Returns how many bytes of state went in all.
      *

@@ -7,6 +7,8 @@ public enum Phase {
     SETUP,
     /** Source: the device runs while its state is sent. */
     PRE_COPY,
+    /** Source: as PRE_COPY, and ready for the switchover, which waits for the caller's word. */
+    WAITING,
     /** Source: the device is stopped, and the rest of its state is sent. The downtime runs. */
     STOP_COPY,
     /** Destination: the state comes in. */

@@ -24,7 +24,7 @@ public final class Frame {
     public static final int MAGIC = 0x4A344656;
 
     /** The version of the format that this code writes, and the only one that it reads. */
-    public static final int VERSION = 1;
+    public static final int VERSION = 2;
 
     /** How long a header is, in bytes. */
     public static final int HEADER_BYTES = 32;
@@ -35,7 +35,7 @@ public final class Frame {
     /** How long the payload of any kind but DATA can be, in bytes. */
     public static final int MAX_MESSAGE = 64 << 10;
 
-    /** The stream number of the control connection; devices have 1 and up. */
+    /** The stream number of the control connection; handlers have 1 and up, in the order of HELLO. */
     public static final int CONTROL_STREAM = 0;
 
     /** Where a header lies in a buffer: right before the payload. */
@@ -51,4 +51,25 @@ public final class Frame {
     static final int HEADER_CRC_AT = HEADER_OFFSET + 28;
 
     private Frame() {}
+
+    /**
+     * Returns the stream that a frame belongs to.
+     *
+     * @param buffer a buffer whose header was checked
+     * @return the stream's number
+     */
+    public static int streamOf(PooledBuffer buffer) {
+        return Short.toUnsignedInt(buffer.view().getShort(STREAM_AT));
+    }
+
+    /**
+     * Returns what a frame carries.
+     *
+     * @param buffer a buffer whose header was checked
+     * @return the kind
+     * @throws StreamException for a kind that does not exist
+     */
+    public static FrameKind kindOf(PooledBuffer buffer) throws StreamException {
+        return FrameKind.of(buffer.view().get(KIND_AT));
+    }
 }

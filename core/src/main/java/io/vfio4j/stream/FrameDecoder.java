@@ -13,19 +13,32 @@ import java.util.zip.CRC32C;
  * was found right. One thread at a time. Allocates nothing.
  */
 public final class FrameDecoder {
-    private final int stream;
+    private final int firstStream;
     private final CRC32C crc = new CRC32C();
-    private long expectedSequence;
-    private long dataFrames;
-    private long dataBytes;
+    private final long[] expectedSequence;
+    private final long[] dataFrames;
+    private final long[] dataBytes;
 
     /**
-     * Makes the decoder of one connection.
+     * Makes the decoder of one connection that carries one stream.
      *
-     * @param stream {@link Frame#CONTROL_STREAM}, or a device's number, 1 to 65,535
+     * @param stream {@link Frame#CONTROL_STREAM}, or a handler's number, 1 to 65,535
      */
     public FrameDecoder(int stream) {
-        this.stream = stream;
+        this(stream, 1);
+    }
+
+    /**
+     * Makes the decoder of a file or a connection that carries several streams, each in an order of its own.
+     *
+     * @param firstStream the lowest number of a stream
+     * @param streams how many there are; their numbers follow each other
+     */
+    public FrameDecoder(int firstStream, int streams) {
+        this.firstStream = firstStream;
+        this.expectedSequence = new long[streams];
+        this.dataFrames = new long[streams];
+        this.dataBytes = new long[streams];
     }
 
     /**
@@ -72,19 +85,20 @@ public final class FrameDecoder {
         crc.update(view);
         view.limit(PooledBuffer.HEAD_ROOM);
         if ((int) crc.getValue() != view.getInt(Frame.HEADER_CRC_AT)) {
-            throw new StreamException(Problem.DAMAGED, "the header of frame " + expectedSequence + " is damaged");
+            throw new StreamException(Problem.DAMAGED, "the header of frame " + expectedFrames() + " is damaged");
+        }
+        int stream = Frame.streamOf(buffer);
+        int index = stream - firstStream;
+        if (index < 0 || index >= expectedSequence.length) {
+            throw new StreamException(Problem.UNEXPECTED, "a frame of stream " + stream + " came in " + streams());
         }
         long sequence = view.getLong(Frame.SEQUENCE_AT);
-        if (sequence != expectedSequence) {
+        if (sequence != expectedSequence[index]) {
             throw new StreamException(
-                    Problem.DAMAGED, "frame " + expectedSequence + " is missing: frame " + sequence + " came instead");
+                    Problem.DAMAGED,
+                    "frame " + expectedSequence[index] + " is missing: frame " + sequence + " came instead");
         }
-        FrameKind kind = FrameKind.of(view.get(Frame.KIND_AT));
-        int frameStream = Short.toUnsignedInt(view.getShort(Frame.STREAM_AT));
-        if (frameStream != stream) {
-            throw new StreamException(
-                    Problem.UNEXPECTED, "a frame of stream " + frameStream + " came in stream " + stream);
-        }
+        FrameKind kind = Frame.kindOf(buffer);
         int length = view.getInt(Frame.LENGTH_AT);
         int limit = Math.min(kind == FrameKind.DATA ? Frame.MAX_PAYLOAD : Frame.MAX_MESSAGE, buffer.capacity());
         if (length < 0 || length > limit) {
@@ -105,39 +119,45 @@ public final class FrameDecoder {
      */
     public void verifyPayload(PooledBuffer buffer, FrameKind kind) throws StreamException {
         ByteBuffer view = payloadOf(buffer);
+        int index = Frame.streamOf(buffer) - firstStream;
         crc.reset();
         crc.update(view);
         if ((int) crc.getValue() != view.getInt(Frame.PAYLOAD_CRC_AT)) {
-            throw new StreamException(Problem.DAMAGED, "the payload of frame " + expectedSequence + " is damaged");
+            throw new StreamException(
+                    Problem.DAMAGED, "the payload of frame " + expectedSequence[index] + " is damaged");
         }
-        expectedSequence++;
+        expectedSequence[index]++;
         if (kind == FrameKind.DATA) {
-            dataFrames++;
-            dataBytes += buffer.length();
+            dataFrames[index]++;
+            dataBytes[index] += buffer.length();
         }
     }
 
     /**
-     * Checks the totals that END carries against what has come.
+     * Checks the totals that END carries against what has come in its stream.
      *
+     * @param stream the stream
      * @param end the source's totals
      * @throws StreamException where they differ
      */
-    public void verifyTotals(Message.End end) throws StreamException {
-        if (end.dataFrames() != dataFrames || end.dataBytes() != dataBytes) {
+    public void verifyTotals(int stream, Message.End end) throws StreamException {
+        long frames = dataFrames[stream - firstStream];
+        long bytes = dataBytes[stream - firstStream];
+        if (end.dataFrames() != frames || end.dataBytes() != bytes) {
             throw new StreamException(
                     Problem.DAMAGED,
-                    "the source sent " + end.dataBytes() + " bytes in " + end.dataFrames() + " frames, but " + dataBytes
-                            + " bytes in " + dataFrames + " frames came");
+                    "the source sent " + end.dataBytes() + " bytes in " + end.dataFrames() + " frames, but " + bytes
+                            + " bytes in " + frames + " frames came");
         }
     }
 
-    /**
-     * Returns how many bytes of state have come.
-     *
-     * @return the sum of all DATA payloads
-     */
-    public long dataBytes() {
-        return dataBytes;
+    /** The number of the next frame: of one stream, or of one after the other. */
+    private String expectedFrames() {
+        return expectedSequence.length == 1 ? Long.toString(expectedSequence[0]) : "one of several streams";
+    }
+
+    private String streams() {
+        int last = firstStream + expectedSequence.length - 1;
+        return last == firstStream ? "stream " + firstStream : "streams " + firstStream + " to " + last;
     }
 }

@@ -20,7 +20,7 @@ public final class FrameEncoder {
     /**
      * Makes the encoder of one connection.
      *
-     * @param stream {@link Frame#CONTROL_STREAM}, or a device's number, 1 to 65,535
+     * @param stream {@link Frame#CONTROL_STREAM}, or a handler's number, 1 to 65,535
      */
     public FrameEncoder(int stream) {
         this.stream = stream;

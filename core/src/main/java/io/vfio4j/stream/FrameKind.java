@@ -9,9 +9,9 @@ public enum FrameKind {
     ACCEPT(2),
     /** Destination: it will not. {@link Message.Failure}. */
     REFUSE(3),
-    /** Source, first on a data connection: which device it is for. {@link Message.Attach}. */
+    /** Source, first on a data connection: which migration it is for. {@link Message.Attach}. */
     ATTACH(4),
-    /** A piece of a device's state. */
+    /** A piece of a handler's state. */
     DATA(5),
     /** Nothing to say, but alive. */
     PING(6),
@@ -24,9 +24,19 @@ public enum FrameKind {
     /** Destination: the device runs here. {@link Message.Timed}. */
     RUNNING(10),
     /** Either side, after COMMIT the destination only: it gives the migration up. {@link Message.Failure}. */
-    ABORT(11);
+    ABORT(11),
+    /** Source, on a data connection: something beside the state, opaque like DATA. */
+    EXTRA(12),
+    /**
+     * Source, on a data connection: all initial bytes have been sent, is the destination ready? {@link Message.Ack}.
+     */
+    ACK_WANTED(13),
+    /** Destination: it has loaded all that came before ACK_WANTED, and is ready. {@link Message.Ack}. */
+    ACK(14),
+    /** Source, on a data connection: what follows is sent while the source is stopped. */
+    SWITCHOVER(15);
 
-    private static final FrameKind[] BY_CODE = new FrameKind[12];
+    private static final FrameKind[] BY_CODE = new FrameKind[16];
 
     static {
         for (FrameKind kind : values()) {
@@ -43,7 +53,7 @@ public enum FrameKind {
     /**
      * Returns the number on the wire.
      *
-     * @return 1 to 11
+     * @return 1 to 15
      */
     public int code() {
         return code;

@@ -5,7 +5,11 @@ import io.vfio4j.stream.StreamException.Problem;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.UUID;
 
 /**
@@ -27,22 +31,27 @@ public sealed interface Message {
     void writeTo(ByteBuffer to);
 
     /**
-     * Who the source is and what it wants to send: HELLO.
+     * What the source wants to send: HELLO.
      *
      * @param migration the migration's id, which ties its connections together
      * @param chunkBytes how long a DATA payload is at the most
-     * @param deviceType the device's type, see {@code DeviceIdentity}
-     * @param driver its driver
-     * @param features {@code VFIO_MIGRATION_*}
+     * @param offers the handlers, 1 to {@link #MAX_OFFERS}; the first one's stream is 1, the next one's 2, and so on
      */
-    record Hello(UUID migration, int chunkBytes, String deviceType, String driver, long features) implements Message {
+    record Hello(UUID migration, int chunkBytes, List<Offer> offers) implements Message {
+        /** How many handlers a migration can have. */
+        public static final int MAX_OFFERS = 32;
+
+        /** Copies the offers. */
+        public Hello {
+            offers = List.copyOf(offers);
+        }
+
         @Override
         public void writeTo(ByteBuffer to) {
             writeId(to, migration);
             to.putInt(chunkBytes);
-            to.putLong(features);
-            writeText(to, deviceType);
-            writeText(to, driver);
+            to.putShort((short) offers.size());
+            offers.forEach(offer -> offer.writeTo(to));
         }
 
         /**
@@ -50,15 +59,61 @@ public sealed interface Message {
          *
          * @param from a little-endian buffer, set to the payload
          * @return the message
-         * @throws StreamException where it is too short or a text is too long
+         * @throws StreamException where it is too short, a text is too long or there are too many
          */
         public static Hello readFrom(ByteBuffer from) throws StreamException {
             return read(FrameKind.HELLO, () -> {
                 UUID migration = readId(from);
                 int chunkBytes = from.getInt();
-                long features = from.getLong();
-                return new Hello(migration, chunkBytes, readText(from), readText(from), features);
+                int count = readCount(from, "handlers", MAX_OFFERS);
+                List<Offer> offers = new ArrayList<>();
+                for (int i = 0; i < count; i++) {
+                    offers.add(Offer.readFrom(from));
+                }
+                return new Hello(migration, chunkBytes, offers);
             });
+        }
+    }
+
+    /**
+     * One of the things that a source wants to send: a part of HELLO.
+     *
+     * @param name what ties it to the destination's handler
+     * @param kind what sort of state it is, such as {@code vfio}
+     * @param version of that state's format
+     * @param attributes what else the destination has to compare, at most {@link #MAX_ATTRIBUTES}
+     */
+    record Offer(String name, String kind, int version, Map<String, String> attributes) {
+        /** How many attributes there can be. */
+        public static final int MAX_ATTRIBUTES = 8;
+
+        /** Copies the attributes. */
+        public Offer {
+            attributes = Map.copyOf(attributes);
+        }
+
+        private void writeTo(ByteBuffer to) {
+            writeText(to, name);
+            writeText(to, kind);
+            to.putInt(version);
+            to.putShort((short) attributes.size());
+            // In one order, so that equal offers are equal bytes.
+            new TreeMap<>(attributes).forEach((key, value) -> {
+                writeText(to, key);
+                writeText(to, value);
+            });
+        }
+
+        private static Offer readFrom(ByteBuffer from) throws StreamException {
+            String name = readText(from);
+            String kind = readText(from);
+            int version = from.getInt();
+            int count = readCount(from, "attributes", MAX_ATTRIBUTES);
+            Map<String, String> attributes = new TreeMap<>();
+            for (int i = 0; i < count; i++) {
+                attributes.put(readText(from), readText(from));
+            }
+            return new Offer(name, kind, version, attributes);
         }
     }
 
@@ -87,7 +142,7 @@ public sealed interface Message {
     }
 
     /**
-     * Which migration and device a data connection is for: ATTACH.
+     * Which migration a data connection is for: ATTACH. Its handler is the frame's stream.
      *
      * @param migration the id in HELLO
      */
@@ -130,6 +185,31 @@ public sealed interface Message {
          */
         public static End readFrom(ByteBuffer from) throws StreamException {
             return read(FrameKind.END, () -> new End(from.getLong(), from.getLong()));
+        }
+    }
+
+    /**
+     * An acknowledgement that is wanted or given: ACK_WANTED, ACK.
+     *
+     * @param stream which handler's, 1 and up
+     * @param number the how-manieth of that handler, from 1
+     */
+    record Ack(int stream, int number) implements Message {
+        @Override
+        public void writeTo(ByteBuffer to) {
+            to.putShort((short) stream).putInt(number);
+        }
+
+        /**
+         * Reads the payload.
+         *
+         * @param kind the frame's kind, for the message of an error
+         * @param from a little-endian buffer, set to the payload
+         * @return the message
+         * @throws StreamException where it is too short
+         */
+        public static Ack readFrom(FrameKind kind, ByteBuffer from) throws StreamException {
+            return read(kind, () -> new Ack(Short.toUnsignedInt(from.getShort()), from.getInt()));
         }
     }
 
@@ -181,7 +261,7 @@ public sealed interface Message {
         }
     }
 
-    /** A frame that says all by its kind: PING, COMMIT. */
+    /** A frame that says all by its kind: PING, COMMIT, SWITCHOVER. */
     record Empty() implements Message {
         @Override
         public void writeTo(ByteBuffer to) {}
@@ -219,6 +299,14 @@ public sealed interface Message {
                 .map(line -> line.replaceAll("[\\p{Cc}\\p{Cf}]", "?"))
                 .reduce((a, b) -> a + " " + b)
                 .orElse("");
+    }
+
+    private static int readCount(ByteBuffer from, String what, int limit) throws StreamException {
+        int count = Short.toUnsignedInt(from.getShort());
+        if (count > limit) {
+            throw new StreamException(Problem.UNEXPECTED, count + " " + what + "; the limit is " + limit);
+        }
+        return count;
     }
 
     private static <M> M read(FrameKind kind, Reader<M> reader) throws StreamException {

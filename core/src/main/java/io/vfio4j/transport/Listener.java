@@ -1,91 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.transport;
 
-import io.vfio4j.transport.TransportException.Problem;
-import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.net.SocketAddress;
-import java.net.StandardProtocolFamily;
-import java.net.StandardSocketOptions;
-import java.net.UnixDomainSocketAddress;
-import java.nio.channels.ServerSocketChannel;
-import java.nio.channels.SocketChannel;
-import java.nio.channels.UnresolvedAddressException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Waits for peers to connect.
  *
  * <p>One thread accepts; any thread may close it, which ends a wait. A Unix socket's file is removed on close.
  */
-public final class Listener implements AutoCloseable {
-    private final ServerSocketChannel channel;
-    private final TransportAddress.Peer address;
-    private final Watchdog watchdog;
-    private final Watchdog.Bound bound;
-    private final @Nullable Path socketFile;
-
-    private Listener(
-            ServerSocketChannel channel, TransportAddress.Peer address, Watchdog watchdog, @Nullable Path socketFile) {
-        this.channel = channel;
-        this.address = address;
-        this.watchdog = watchdog;
-        this.socketFile = socketFile;
-        this.bound = watchdog.bound(channel);
-    }
-
-    /**
-     * Begins to listen.
-     *
-     * @param address where; TCP port 0 lets the kernel choose
-     * @param watchdog what bounds the waits; closed by its owner after the listener
-     * @return the listener, which the caller closes
-     * @throws TransportException {@code UNREACHABLE} where the address is in use or not of this host
-     */
-    public static Listener listen(TransportAddress.Peer address, Watchdog watchdog) throws TransportException {
-        try {
-            return switch (address) {
-                case TransportAddress.Tcp tcp -> {
-                    ServerSocketChannel channel = ServerSocketChannel.open();
-                    bind(channel, new InetSocketAddress(tcp.host(), tcp.port()));
-                    int port = ((InetSocketAddress) channel.getLocalAddress()).getPort();
-                    yield new Listener(channel, new TransportAddress.Tcp(tcp.host(), port), watchdog, null);
-                }
-                case TransportAddress.Unix unix -> {
-                    ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-                    bind(channel, UnixDomainSocketAddress.of(unix.path()));
-                    yield new Listener(channel, unix, watchdog, unix.path());
-                }
-            };
-        } catch (IOException | UnresolvedAddressException e) {
-            String hint = address instanceof TransportAddress.Unix unix && Files.exists(unix.path())
-                    ? "; the file exists: remove it if nobody listens there"
-                    : "";
-            throw new TransportException(
-                    Problem.UNREACHABLE, address + ": cannot listen: " + Transports.reason(e) + hint, e);
-        }
-    }
-
-    private static void bind(ServerSocketChannel channel, SocketAddress to) throws IOException {
-        try {
-            channel.bind(to);
-        } catch (IOException | UnresolvedAddressException e) {
-            channel.close();
-            throw e;
-        }
-    }
+public interface Listener extends AutoCloseable {
 
     /**
      * Returns where peers can connect to.
      *
      * @return the address, with the port that the kernel chose
      */
-    public TransportAddress.Peer address() {
-        return address;
-    }
+    TransportAddress.Peer address();
 
     /**
      * Waits for the next peer.
@@ -95,56 +25,9 @@ public final class Listener implements AutoCloseable {
      * @return the connection, which the caller closes
      * @throws TransportException {@code TIMED_OUT} when nobody came, {@code ENDED} when the listener was closed
      */
-    public Connection accept(Duration wait, Duration limit) throws TransportException {
-        if (wait.isNegative() || wait.isZero()) {
-            // Where peers queue up, accept would not wait, and the time would never be over.
-            close();
-            throw new TransportException(Problem.TIMED_OUT, address + ": nobody connected in time", null);
-        }
-        bound.begin(wait);
-        try {
-            return connection(channel.accept(), limit);
-        } catch (IOException e) {
-            if (bound.overdue()) {
-                throw new TransportException(Problem.TIMED_OUT, address + ": nobody connected in time", e);
-            }
-            throw new TransportException(Problem.ENDED, address + ": stopped listening", e);
-        } finally {
-            bound.end();
-        }
-    }
-
-    private Connection connection(SocketChannel accepted, Duration limit) throws IOException {
-        try {
-            if (address instanceof TransportAddress.Tcp) {
-                accepted.setOption(StandardSocketOptions.TCP_NODELAY, true);
-            }
-            return new Connection(accepted, peerName(accepted), limit, watchdog);
-        } catch (IOException e) {
-            accepted.close();
-            throw e;
-        }
-    }
-
-    private String peerName(SocketChannel accepted) throws IOException {
-        if (accepted.getRemoteAddress() instanceof InetSocketAddress remote) {
-            return new TransportAddress.Tcp(remote.getAddress().getHostAddress(), remote.getPort()).toString();
-        }
-        return address.toString();
-    }
+    Connection accept(Duration wait, Duration limit) throws TransportException;
 
     /** Stops listening. Does nothing the second time. */
     @Override
-    public void close() {
-        bound.release();
-        try {
-            channel.close();
-            if (socketFile != null) {
-                Files.deleteIfExists(socketFile);
-            }
-        } catch (IOException e) {
-            // A socket file that stays is named by the next listen() that it stands in the way of.
-            bound.end();
-        }
-    }
+    void close();
 }

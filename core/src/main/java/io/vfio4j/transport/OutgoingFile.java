@@ -32,16 +32,8 @@ public final class OutgoingFile implements AutoCloseable {
         this.connection = connection;
     }
 
-    /**
-     * Makes a file to write to.
-     *
-     * @param address its final place
-     * @param limit how long each call may take
-     * @param watchdog what bounds the waits; closed by its owner after the file
-     * @return the file, which the caller closes
-     * @throws TransportException {@code UNREACHABLE} where it exists already or its folder cannot be written to
-     */
-    public static OutgoingFile create(TransportAddress.File address, Duration limit, Watchdog watchdog)
+    /** Makes a file to write to. */
+    static OutgoingFile create(TransportAddress.File address, Duration limit, Watchdog watchdog)
             throws TransportException {
         refuseToReplace(address);
         try {
@@ -49,9 +41,10 @@ public final class OutgoingFile implements AutoCloseable {
             Path partial = Files.createTempFile(target.getParent(), target.getFileName() + ".", ".partial");
             FileChannel channel = FileChannel.open(partial, StandardOpenOption.WRITE);
             return new OutgoingFile(
-                    address, partial, channel, new Connection(channel, address.toString(), limit, watchdog));
+                    address, partial, channel, new ChannelConnection(channel, address.toString(), limit, watchdog));
         } catch (IOException e) {
-            throw new TransportException(Problem.UNREACHABLE, address + ": cannot be made: " + Transports.reason(e), e);
+            throw new TransportException(
+                    Problem.UNREACHABLE, address + ": cannot be made: " + SystemTransport.reason(e), e);
         }
     }
 
@@ -92,7 +85,8 @@ public final class OutgoingFile implements AutoCloseable {
         } catch (FileAlreadyExistsException e) {
             throw existsAlready(address);
         } catch (IOException e) {
-            throw new TransportException(Problem.FAILED, address + ": cannot get its name: " + Transports.reason(e), e);
+            throw new TransportException(
+                    Problem.FAILED, address + ": cannot get its name: " + SystemTransport.reason(e), e);
         }
     }
 

@@ -6,6 +6,9 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,16 +17,16 @@ import org.jspecify.annotations.Nullable;
  * <p>A blocking channel is the fastest, but has no time limit of its own; closing it from another thread ends the call
  * that blocks on it. Whoever makes the watchdog closes it, which ends its thread.
  */
-public final class Watchdog implements AutoCloseable {
+final class Watchdog implements AutoCloseable {
     private static final long TICK_MILLIS = 50;
 
     private final Set<Bound> bounds = ConcurrentHashMap.newKeySet();
-    private final Thread thread;
-    private volatile boolean closed;
+    private final CountDownLatch closing = new CountDownLatch(1);
+    private final CountDownLatch ended = new CountDownLatch(1);
 
-    /** Starts the thread. */
-    public Watchdog() {
-        thread = Thread.ofPlatform().name("vfio4j-watchdog").daemon().start(this::watch);
+    /** Starts to watch, on a thread of the executor's. */
+    Watchdog(Executor executor) {
+        executor.execute(this::watch);
     }
 
     Bound bound(Closeable channel) {
@@ -33,26 +36,32 @@ public final class Watchdog implements AutoCloseable {
     }
 
     private void watch() {
-        while (!closed) {
-            long now = System.nanoTime();
-            bounds.forEach(bound -> bound.closeIfOverdue(now));
-            try {
-                Thread.sleep(TICK_MILLIS);
-            } catch (InterruptedException e) {
-                return;
+        Thread thread = Thread.currentThread();
+        String before = thread.getName();
+        thread.setName("vfio4j-watchdog");
+        try {
+            while (!closing.await(TICK_MILLIS, TimeUnit.MILLISECONDS)) {
+                long now = System.nanoTime();
+                bounds.forEach(bound -> bound.closeIfOverdue(now));
             }
+        } catch (InterruptedException e) {
+            // The executor ends: whoever waits for a peer is not to wait for ever.
+            bounds.forEach(Bound::giveUp);
+            thread.interrupt();
+        } finally {
+            thread.setName(before);
+            ended.countDown();
         }
     }
 
     /** Ends the thread and waits for its end. Does nothing the second time. */
     @Override
     public void close() {
-        closed = true;
-        thread.interrupt();
+        closing.countDown();
         boolean interrupted = false;
-        while (thread.isAlive()) {
+        while (ended.getCount() > 0) {
             try {
-                thread.join();
+                ended.await();
             } catch (InterruptedException e) {
                 interrupted = true;
             }
@@ -62,7 +71,7 @@ public final class Watchdog implements AutoCloseable {
         }
     }
 
-    /** The time limit of one channel's calls; one call at a time in each direction shares it. */
+    /** The time limit of one channel's calls in one direction. */
     final class Bound {
         private static final long NONE = 0;
 
@@ -112,13 +121,17 @@ public final class Watchdog implements AutoCloseable {
             long at = deadline;
             if (at != NONE && now - at > 0) {
                 overdue = true;
-                bounds.remove(this);
-                try {
-                    channel.close();
-                } catch (IOException e) {
-                    // The channel is of no more use either way, and the blocked call reports what happened.
-                    deadline = NONE;
-                }
+                giveUp();
+            }
+        }
+
+        private void giveUp() {
+            bounds.remove(this);
+            try {
+                channel.close();
+            } catch (IOException e) {
+                // The channel is of no more use either way, and the blocked call reports what happened.
+                deadline = NONE;
             }
         }
     }

@@ -3,142 +3,130 @@ package io.vfio4j.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vfio4j.migration.MigrationParameters.NotConverging;
+import io.vfio4j.migration.DowntimeModel.Rest;
+import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.SwitchoverPolicy.Decision;
 import java.time.Duration;
-import org.assertj.core.data.Percentage;
+import java.util.List;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class DowntimeModelTest {
     private static final long MS = 1_000_000;
-    private static final Percentage CLOSE = Percentage.withPercentage(0.1);
 
     private final DowntimeModel model = new DowntimeModel();
 
     @Test
-    void shouldAssumeARateWhenNothingWasMeasured() {
-        assertThat(model.bytesPerSecond()).isEqualTo(DowntimeModel.UNMEASURED_BYTES_PER_SECOND);
-        model.transferred(1000, MS);
-        assertThat(model.bytesPerSecond()).isEqualTo(DowntimeModel.UNMEASURED_BYTES_PER_SECOND);
-    }
-
-    @Test
-    void shouldMeasureTheRateOverWindows() {
-        model.transferred(10_000_000, 20 * MS);
-        assertThat(model.bytesPerSecond()).isCloseTo(500_000_000L, CLOSE);
-
-        for (int i = 0; i < 40; i++) {
-            model.transferred(1_000_000, 10 * MS);
-        }
-        assertThat(model.bytesPerSecond()).isCloseTo(100_000_000L, Percentage.withPercentage(1));
-    }
-
-    @Test
     void shouldAddUpAllParts() {
-        model.transferred(20_000_000, 20 * MS);
         model.sourceArc(3 * MS);
         model.sourceArc(2 * MS);
         model.destinationArcs(15 * MS);
         model.roundTrip(1 * MS);
 
-        Forecast forecast = model.forecast(4, 9, 1, 50_000_000);
+        Forecast forecast = model.forecast(4, 9, 11, 1, 2, List.of(new Rest(50_000_000, 1_000_000_000)));
 
-        assertThat(forecast.transferNanos()).isCloseTo(50 * MS, CLOSE);
+        assertThat(forecast.transferNanos()).isEqualTo(50 * MS);
         assertThat(forecast.transitionNanos()).isEqualTo((2 * 3 + 15) * MS);
         assertThat(forecast.roundTripNanos()).isEqualTo(2 * MS);
-        assertThat(forecast.downtimeNanos()).isCloseTo((50 + 21 + 2) * MS, CLOSE);
+        assertThat(forecast.downtimeNanos()).isEqualTo((50 + 21 + 2) * MS);
         assertThat(forecast.round()).isEqualTo(4);
+        assertThat(forecast.sentBytes()).isEqualTo(11);
+        assertThat(forecast.isReady()).isFalse();
+    }
+
+    @Test
+    void shouldTakeAsLongAsTheSlowestHandlerAndAsTheLinkForAll() {
+        // Each at its own rate beside the other: the slower one decides.
+        model.total(200_000_000);
+        assertThat(model.forecast(
+                                1,
+                                0,
+                                0,
+                                0,
+                                0,
+                                List.of(new Rest(1_000_000, 100_000_000), new Rest(4_000_000, 100_000_000)))
+                        .transferNanos())
+                .isEqualTo(40 * MS);
+    }
+
+    @Test
+    void shouldShareTheLinkBetweenHandlersThatHadItAlone() {
+        // What was measured of each while the other had nothing to send is the link's rate, which they will share.
+        model.total(100_000_000);
+        assertThat(model.forecast(
+                                1,
+                                0,
+                                0,
+                                0,
+                                0,
+                                List.of(new Rest(2_000_000, 100_000_000), new Rest(4_000_000, 100_000_000)))
+                        .transferNanos())
+                .isEqualTo(60 * MS);
     }
 
     @Test
     void shouldSaturateWhenTheDeviceCannotTellHowMuchIsLeft() {
         model.sourceArc(MS);
-        assertThat(model.forecast(1, 0, 0, Long.MAX_VALUE).downtimeNanos()).isPositive();
-        assertThat(new Forecast(1, 0, 0, 0, 1, Long.MAX_VALUE, 1, 1).downtimeNanos())
-                .isEqualTo(Long.MAX_VALUE);
+        assertThat(model.forecast(1, 0, 0, 0, 0, List.of(new Rest(Long.MAX_VALUE, 1), new Rest(Long.MAX_VALUE, 1)))
+                        .downtimeNanos())
+                .isPositive();
+        assertThat(forecast(1, 0, 0, Long.MAX_VALUE).downtimeNanos()).isEqualTo(Long.MAX_VALUE);
     }
 
     @Test
     void shouldNotGoBackInTimeWhenTheRoundTripSeemsNegative() {
         model.roundTrip(-5);
-        assertThat(model.forecast(1, 0, 0, 0).downtimeNanos()).isZero();
+        assertThat(model.forecast(1, 0, 0, 0, 0, List.of(new Rest(0, 1))).downtimeNanos())
+                .isZero();
     }
 
     @Test
     void shouldSwitchOverWhenThePredictionFits() {
-        SwitchoverPolicy policy = SwitchoverPolicy.of(MigrationParameters.builder()
-                .downtimeLimit(Duration.ofMillis(10))
-                .build());
+        MigrationLimits limits = limits(b -> b.downtimeLimit(Duration.ofMillis(10)));
 
-        assertThat(policy.decide(forecast(1, 0, 0, 10 * MS))).isEqualTo(Decision.SWITCH_OVER);
-        assertThat(policy.decide(forecast(1, 0, 0, 10 * MS + 1))).isEqualTo(Decision.CONTINUE);
-        assertThat(policy.decide(forecast(1, 0, 1, 0))).isEqualTo(Decision.CONTINUE);
+        assertThat(decide(forecast(1, 0, 0, 10 * MS), limits)).isEqualTo(Decision.SWITCH_OVER);
+        assertThat(decide(forecast(1, 0, 0, 10 * MS + 1), limits)).isEqualTo(Decision.CONTINUE);
+        assertThat(decide(forecast(1, 0, 1, 0), limits)).isEqualTo(Decision.CONTINUE);
+        assertThat(decide(new Forecast(1, 0, 0, 0, 1, 0, 1, 0, 0, 0), limits)).isEqualTo(Decision.CONTINUE);
     }
 
-    @Test
-    void shouldDoAsToldWhenRoundsOrTimeAreOver() {
-        for (NotConverging then : NotConverging.values()) {
-            Decision expected = then == NotConverging.GIVE_UP ? Decision.GIVE_UP : Decision.SWITCH_OVER;
-            SwitchoverPolicy policy = SwitchoverPolicy.of(MigrationParameters.builder()
-                    .maxRounds(3)
-                    .maxPreCopy(Duration.ofSeconds(1))
-                    .whenNotConverging(then)
-                    .build());
-            assertThat(policy.decide(forecast(2, 0, 0, Long.MAX_VALUE))).isEqualTo(Decision.CONTINUE);
-            assertThat(policy.decide(forecast(3, 0, 0, Long.MAX_VALUE))).isEqualTo(expected);
-            assertThat(policy.decide(forecast(1, 1000 * MS, 0, Long.MAX_VALUE))).isEqualTo(expected);
-        }
-    }
-
-    @Test
-    void shouldKeepThePace() {
-        Pace pace = new Pace(1000, 0);
-        pace.sent(500, 0);
-        assertThat(pace.waitNanos(0)).isEqualTo(500 * MS);
-        assertThat(pace.waitNanos(500 * MS)).isZero();
-        // A pause of a second gives no burst of a second: 50 ms may be caught up on.
-        pace.sent(100, 1500 * MS);
-        assertThat(pace.waitNanos(1500 * MS)).isEqualTo(50 * MS);
-    }
-
-    @Test
-    void shouldNeverWaitWhenThereIsNoPace() {
-        Pace pace = new Pace(0, 0);
-        pace.sent(Long.MAX_VALUE, 0);
-        assertThat(pace.waitNanos(0)).isZero();
-    }
-
-    @Test
-    void shouldCountBytesAsFastAsTheyHaveReallyGone() {
-        model.transferred(100_000_000, 20 * MS);
-        assertThat(model.bytesPerSecond()).isCloseTo(5_000_000_000L, CLOSE);
-
-        model.settled(980 * MS);
-        assertThat(model.bytesPerSecond()).isCloseTo(100_000_000L, CLOSE);
-
-        // A round that waits for nothing says nothing new.
-        model.settled(MS / 2);
-        assertThat(model.bytesPerSecond()).isCloseTo(100_000_000L, CLOSE);
+    @ParameterizedTest
+    @CsvSource({"KEEP_GOING, CONTINUE", "THROTTLE, THROTTLE", "SWITCH_OVER, SWITCH_OVER", "GIVE_UP, GIVE_UP"})
+    void shouldDoAsToldWhenRoundsTimeOrBytesAreOver(NotConverging then, Decision expected) {
+        MigrationLimits limits = limits(b -> b.maxRounds(3)
+                .maxPreCopy(Duration.ofSeconds(1))
+                .maxPreCopyBytes(1000)
+                .whenNotConverging(then));
+        assertThat(decide(forecast(2, 0, 0, Long.MAX_VALUE), limits)).isEqualTo(Decision.CONTINUE);
+        assertThat(decide(forecast(3, 0, 0, Long.MAX_VALUE), limits)).isEqualTo(expected);
+        assertThat(decide(forecast(1, 1000 * MS, 0, Long.MAX_VALUE), limits)).isEqualTo(expected);
+        assertThat(decide(new Forecast(1, 0, 1000, 0, 0, 0, 1, Long.MAX_VALUE, 0, 0), limits))
+                .isEqualTo(expected);
     }
 
     @Test
     void shouldGiveUpAtOnceWhenNoPreCopyCanFitTheLimit() {
-        Forecast slowDevice = new Forecast(1, 0, 0, 0, 1, 0, 40 * MS, 20 * MS);
-        MigrationParameters.Builder limits = MigrationParameters.builder().downtimeLimit(Duration.ofMillis(50));
+        Forecast slowDevice = new Forecast(1, 0, 0, 0, 0, 0, 1, 0, 40 * MS, 20 * MS);
+        MigrationLimits limits = limits(b -> b.downtimeLimit(Duration.ofMillis(50)));
 
-        assertThat(SwitchoverPolicy.of(limits.build()).decide(slowDevice)).isEqualTo(Decision.GIVE_UP);
-        assertThat(SwitchoverPolicy.of(limits.whenNotConverging(NotConverging.SWITCH_OVER)
-                                .build())
-                        .decide(slowDevice))
+        assertThat(decide(slowDevice, limits)).isEqualTo(Decision.GIVE_UP);
+        assertThat(decide(slowDevice, limits.withWhenNotConverging(NotConverging.SWITCH_OVER)))
                 .isEqualTo(Decision.CONTINUE);
-        assertThat(SwitchoverPolicy.of(MigrationParameters.builder()
-                                .downtimeLimit(Duration.ofMillis(60))
-                                .build())
-                        .decide(slowDevice))
+        assertThat(decide(slowDevice, limits.withDowntimeLimit(Duration.ofMillis(60))))
                 .isEqualTo(Decision.SWITCH_OVER);
     }
 
-    private static Forecast forecast(int round, long elapsed, long initial, long transfer) {
-        return new Forecast(round, elapsed, initial, 0, 1, transfer, 0, 0);
+    private static Decision decide(Forecast forecast, MigrationLimits limits) {
+        return SwitchoverPolicy.STANDARD.decide(forecast, limits);
+    }
+
+    private static MigrationLimits limits(UnaryOperator<MigrationParameters.Builder> set) {
+        return set.apply(MigrationParameters.builder()).build().limits();
+    }
+
+    private static Forecast forecast(int round, long elapsed, long required, long transfer) {
+        return new Forecast(round, elapsed, 0, required, 0, 0, 1, transfer, 0, 0);
     }
 }

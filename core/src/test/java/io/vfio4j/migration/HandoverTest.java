@@ -7,6 +7,7 @@ import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.device.DeviceIdentity;
 import io.vfio4j.device.VfioDevice;
 import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.stream.Frame;
 import io.vfio4j.stream.FrameKind;
@@ -16,9 +17,8 @@ import io.vfio4j.testing.ScriptedDevice;
 import io.vfio4j.testing.ScriptedLibC;
 import io.vfio4j.transport.Connection;
 import io.vfio4j.transport.Listener;
+import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
-import io.vfio4j.transport.Transports;
-import io.vfio4j.transport.Watchdog;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -27,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -45,8 +46,22 @@ import org.junit.jupiter.api.io.TempDir;
 class HandoverTest {
     private static final DeviceIdentity IDENTITY = new DeviceIdentity("mdev:script", "scripted");
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static final Message.Hello HELLO =
-            new Message.Hello(new UUID(3, 4), 4096, IDENTITY.type(), IDENTITY.driver(), ScriptedDevice.ALL);
+    private static final Message.Hello HELLO = new Message.Hello(
+            new UUID(3, 4),
+            4096,
+            List.of(new Message.Offer(
+                    "device0",
+                    "vfio",
+                    1,
+                    Map.of(
+                            "type",
+                            IDENTITY.type(),
+                            "driver",
+                            IDENTITY.driver(),
+                            "features",
+                            Integer.toString(ScriptedDevice.ALL),
+                            "config",
+                            "none"))));
 
     @TempDir
     private Path folder;
@@ -56,13 +71,14 @@ class HandoverTest {
     private final List<String> notices = Collections.synchronizedList(new ArrayList<>());
     private final BlockingQueue<String> listening = new ArrayBlockingQueue<>(1);
     private TransportAddress.Peer address;
-    private Watchdog watchdog;
+    private final Execution execution = new ThreadedExecution(ThreadedExecution::ownThread);
+    private Transport transport;
     private ScriptedDevice script;
 
     @BeforeEach
     void start() {
         address = new TransportAddress.Unix(folder.resolve("socket"));
-        watchdog = new Watchdog();
+        transport = execution.openTransport();
         script = new ScriptedDevice(libc);
         script.preCopyState = new byte[10_000];
         script.stopCopyState = new byte[5_000];
@@ -71,7 +87,7 @@ class HandoverTest {
     @AfterEach
     void stop() {
         script.close();
-        watchdog.close();
+        transport.close();
     }
 
     @Test
@@ -184,9 +200,9 @@ class HandoverTest {
         IncomingMigration migration = incoming();
         FutureTask<MigrationException> destination = running(() -> migration.run(address));
         listening.take();
-        try (Connection stranger = Transports.connect(address, LIMIT, watchdog)) {
+        try (Connection stranger = transport.connect(address, LIMIT)) {
             stranger.write(direct("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-            Transports.connect(address, LIMIT, watchdog).close();
+            transport.connect(address, LIMIT).close();
         }
         try (Source source = new Source()) {
             source.offer();
@@ -204,7 +220,7 @@ class HandoverTest {
         IncomingMigration migration = incoming();
         FutureTask<MigrationException> destination = running(() -> migration.run(address));
         listening.take();
-        try (Connection other = Transports.connect(address, LIMIT, watchdog)) {
+        try (Connection other = transport.connect(address, LIMIT)) {
             ByteBuffer header = ByteBuffer.allocateDirect(Frame.HEADER_BYTES);
             other.write(header.put("VF4J".getBytes(StandardCharsets.US_ASCII))
                     .put((byte) 9)
@@ -216,7 +232,7 @@ class HandoverTest {
         }
         MigrationException e = destination.get();
         assertThat(e.reason()).isEqualTo(Reason.PROTOCOL);
-        assertThat(e).hasMessageContaining("the stream has version 9, this vfio4j speaks version 1");
+        assertThat(e).hasMessageContaining("the stream has version 9, this vfio4j speaks version 2");
     }
 
     private OutgoingMigration outgoing(Duration peerLimit) throws IOException {
@@ -226,7 +242,12 @@ class HandoverTest {
                 .peerLimit(peerLimit)
                 .build();
         return new OutgoingMigration(
-                libc, device(), vm(), parameters, SwitchoverPolicy.of(parameters), MigrationListener.NONE);
+                libc,
+                VfioDeviceHandler.inOrder(device()),
+                vm(),
+                parameters,
+                SwitchoverPolicy.STANDARD,
+                MigrationListener.NONE);
     }
 
     private IncomingMigration incoming() throws IOException {
@@ -241,7 +262,8 @@ class HandoverTest {
                 notices.add(text);
             }
         };
-        return new IncomingMigration(libc, device(), vm(), MigrationParameters.DEFAULT, listener);
+        return new IncomingMigration(
+                libc, VfioDeviceHandler.inOrder(device()), vm(), MigrationParameters.DEFAULT, listener);
     }
 
     private VfioDevice device() throws IOException {
@@ -285,7 +307,7 @@ class HandoverTest {
 
     /** A destination that the test plays. */
     private final class Destination implements AutoCloseable {
-        private final Listener listener = Listener.listen(address, watchdog);
+        private final Listener listener = transport.listen(address);
         private final List<FrameChannel> channels = new ArrayList<>();
 
         Destination() throws IOException {}
@@ -302,8 +324,11 @@ class HandoverTest {
             FrameChannel data = accept(1);
             data.expect(FrameKind.ATTACH);
             try (BufferPool pool = new BufferPool(libc, 2, 4096, false)) {
-                ChunkReceiver receiver = new ChunkReceiver.Direct(pool, data);
+                ChunkReceiver receiver = new ChunkReceiver.Direct(pool, data, 1);
                 for (var chunk = receiver.next(); chunk != null; chunk = receiver.next()) {
+                    if (Frame.kindOf(chunk) == FrameKind.ACK_WANTED) {
+                        control.send(FrameKind.ACK, Message.Ack.readFrom(FrameKind.ACK_WANTED, data.payloadOf(chunk)));
+                    }
                     receiver.release(chunk);
                 }
             }
@@ -311,7 +336,7 @@ class HandoverTest {
         }
 
         private FrameChannel accept(int stream) throws IOException {
-            FrameChannel channel = new FrameChannel(libc, listener.accept(LIMIT, LIMIT), stream);
+            FrameChannel channel = new FrameChannel(libc, execution, listener.accept(LIMIT, LIMIT), stream);
             channels.add(channel);
             return channel;
         }
@@ -334,7 +359,7 @@ class HandoverTest {
         private @Nullable FrameChannel data;
 
         Source() throws IOException {
-            control = new FrameChannel(libc, Transports.connect(address, LIMIT, watchdog), Frame.CONTROL_STREAM);
+            control = new FrameChannel(libc, execution, transport.connect(address, LIMIT), Frame.CONTROL_STREAM);
         }
 
         void offer() throws IOException {
@@ -344,7 +369,7 @@ class HandoverTest {
                 control.send(FrameKind.PING);
                 control.expect(FrameKind.PING);
             }
-            FrameChannel opened = new FrameChannel(libc, Transports.connect(address, LIMIT, watchdog), 1);
+            FrameChannel opened = new FrameChannel(libc, execution, transport.connect(address, LIMIT), 1);
             data = opened;
             opened.send(FrameKind.ATTACH, new Message.Attach(HELLO.migration()));
         }

@@ -23,6 +23,8 @@ class MigrationParametersTest {
                 bad("chunks", "1", b -> b.chunks(1)),
                 bad("chunks", "65", b -> b.chunks(65)),
                 bad("maxRounds", "-1", b -> b.maxRounds(-1)),
+                bad("maxPreCopyBytes", "-1", b -> b.maxPreCopyBytes(-1)),
+                bad("handlerLimit", "PT0S", b -> b.handlerLimit(Duration.ZERO)),
                 bad("maxBytesPerSecond", "-1", b -> b.maxBytesPerSecond(-1)),
                 bad("downtimeLimit", "PT0S", b -> b.downtimeLimit(Duration.ZERO)),
                 bad("maxPreCopy", "PT-1S", b -> b.maxPreCopy(Duration.ofSeconds(-1))),
@@ -61,7 +63,7 @@ class MigrationParametersTest {
 
     @Test
     void shouldLimitTheDowntimeTo300MillisecondsWhenNothingElseIsSaid() {
-        assertThat(MigrationParameters.DEFAULT.downtimeLimit()).isEqualTo(Duration.ofMillis(300));
+        assertThat(MigrationParameters.DEFAULT.limits().downtimeLimit()).isEqualTo(Duration.ofMillis(300));
         assertThat(MigrationParameters.DEFAULT.chunkBytes()).isEqualTo(1 << 20);
     }
 }

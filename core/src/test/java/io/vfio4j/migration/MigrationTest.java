@@ -14,8 +14,9 @@ import io.vfio4j.ffm.LibC;
 import io.vfio4j.ffm.vfio.Vfio;
 import io.vfio4j.ffm.vfio.VfioPrecopyInfo;
 import io.vfio4j.migration.MigrationException.Reason;
-import io.vfio4j.migration.MigrationParameters.NotConverging;
+import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.MigrationParameters.Overlap;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationProgress;
 import io.vfio4j.observe.MigrationReport;
@@ -216,7 +217,7 @@ class MigrationTest {
             receiving.failure();
         }
         assertThat(destination.state()).isEqualTo("STOP");
-        assertThat(destinationEvents.notices).anyMatch(notice -> notice.contains("its state is held in this device"));
+        assertThat(destinationEvents.notices).anyMatch(notice -> notice.contains("its state is held here"));
         assertThat(source.state()).isEqualTo("STOP_COPY");
         assertThat(sourceVm.calls).containsExactly("stop");
         assertThat(migration.cancel()).isFalse();
@@ -314,7 +315,7 @@ class MigrationTest {
             receiving.failure();
         }
         assertSourceRunsAgain();
-        assertThat(sourceEvents.notices).singleElement().asString().contains("could not be taken back to RUNNING");
+        assertThat(sourceEvents.notices).isEmpty();
     }
 
     /** The pool's memory is there, that of a connection is not. */
@@ -334,10 +335,10 @@ class MigrationTest {
         try (Receiving receiving = new Receiving("tcp")) {
             MigrationException e = failing(() -> new OutgoingMigration(
                             poor,
-                            adopt(source, "source"),
+                            VfioDeviceHandler.inOrder(adopt(source, "source")),
                             sourceVm,
                             parameters,
-                            SwitchoverPolicy.of(parameters),
+                            SwitchoverPolicy.STANDARD,
                             sourceEvents)
                     .run(receiving.address()));
 
@@ -359,7 +360,7 @@ class MigrationTest {
         assertThat(source.state()).isEqualTo("STOP");
         assertThat(source.calls()).doesNotContain("RESET");
         assertThat(sourceVm.calls).containsExactly("stop");
-        assertThat(sourceEvents.notices).hasSize(3).last().asString().contains("the virtual machine stays stopped");
+        assertThat(sourceEvents.notices).hasSize(2).last().asString().contains("the virtual machine stays stopped");
     }
 
     @ParameterizedTest
@@ -415,7 +416,9 @@ class MigrationTest {
         }
         assertThat(destination.calls()).contains("RESET");
         assertThat(destinationVm.calls).isEmpty();
-        assertSourceRunsAgain();
+        // By when the source hears of it, it may or may not have stopped its virtual machine.
+        assertThat(source.state()).isEqualTo("RUNNING");
+        assertThat(sourceVm.runs()).isTrue();
     }
 
     @Test
@@ -497,13 +500,18 @@ class MigrationTest {
 
     private OutgoingMigration outgoing(MigrationParameters parameters) {
         return new OutgoingMigration(
-                libc, adopt(source, "source"), sourceVm, parameters, SwitchoverPolicy.of(parameters), sourceEvents);
+                libc,
+                VfioDeviceHandler.inOrder(adopt(source, "source")),
+                sourceVm,
+                parameters,
+                SwitchoverPolicy.STANDARD,
+                sourceEvents);
     }
 
     private IncomingMigration incoming() {
         return new IncomingMigration(
                 libc,
-                adopt(destination, "destination"),
+                VfioDeviceHandler.inOrder(adopt(destination, "destination")),
                 destinationVm,
                 parameters().build(),
                 destinationEvents);

@@ -52,9 +52,8 @@ class FrameDecoderTest {
             assertThat(frames.decode(decoder, frames.encode(encoder, FrameKind.PING, new Message.Empty())))
                     .isEqualTo(FrameKind.PING);
         }
-        assertThat(decoder.dataBytes()).isEqualTo(bytes);
         assertThat(encoder.totals()).isEqualTo(new Message.End(50, bytes));
-        decoder.verifyTotals(encoder.totals());
+        decoder.verifyTotals(7, encoder.totals());
     }
 
     @Test
@@ -96,10 +95,10 @@ class FrameDecoderTest {
     @Test
     void shouldNameBothVersionsWhenTheyDiffer() {
         byte[] frame = frames.encode(new FrameEncoder(0), FrameKind.PING, new Message.Empty());
-        frame[4] = 2;
+        frame[4] = 3;
 
         assertThat(failing(() -> frames.decode(new FrameDecoder(0), frame)))
-                .hasMessage("the stream has version 2, this vfio4j speaks version 1");
+                .hasMessage("the stream has version 3, this vfio4j speaks version 2");
     }
 
     @Test
@@ -122,11 +121,31 @@ class FrameDecoderTest {
         FrameDecoder decoder = new FrameDecoder(1);
         frames.decode(decoder, frames.encodeData(encoder, new byte[] {1, 2}));
 
-        decoder.verifyTotals(new Message.End(1, 2));
-        assertThat(failing(() -> decoder.verifyTotals(new Message.End(2, 2))).problem())
+        decoder.verifyTotals(1, new Message.End(1, 2));
+        assertThat(failing(() -> decoder.verifyTotals(1, new Message.End(2, 2))).problem())
                 .isEqualTo(Problem.DAMAGED);
-        assertThat(failing(() -> decoder.verifyTotals(new Message.End(1, 3))))
+        assertThat(failing(() -> decoder.verifyTotals(1, new Message.End(1, 3))))
                 .hasMessage("the source sent 3 bytes in 1 frames, but 2 bytes in 1 frames came");
+    }
+
+    @Test
+    void shouldKeepTheOrdersAndTotalsOfSeveralStreamsApart() throws StreamException {
+        FrameEncoder one = new FrameEncoder(1);
+        FrameEncoder two = new FrameEncoder(2);
+        FrameDecoder decoder = new FrameDecoder(1, 2);
+        frames.decode(decoder, frames.encodeData(two, new byte[] {1}));
+        frames.decode(decoder, frames.encodeData(one, new byte[] {1, 2}));
+        frames.decode(decoder, frames.encodeData(two, new byte[] {1, 2, 3}));
+
+        decoder.verifyTotals(1, new Message.End(1, 2));
+        decoder.verifyTotals(2, new Message.End(2, 4));
+        byte[] skipped = frames.encodeData(one, new byte[1]);
+        byte[] next = frames.encodeData(one, new byte[1]);
+        assertThat(skipped).isNotEqualTo(next);
+        assertThat(failing(() -> frames.decode(decoder, next))).hasMessage("frame 1 is missing: frame 2 came instead");
+        byte[] foreign = frames.encodeData(new FrameEncoder(3), new byte[1]);
+        assertThat(failing(() -> frames.decode(decoder, foreign)))
+                .hasMessage("a frame of stream 3 came in streams 1 to 2");
     }
 
     @Test
@@ -141,7 +160,7 @@ class FrameDecoderTest {
 
     @Test
     void shouldRefuseKindsThatDoNotExist() {
-        for (int kind : new int[] {0, 12, 127, 128, 255}) {
+        for (int kind : new int[] {0, 16, 127, 128, 255}) {
             byte[] frame = frames.encodeData(new FrameEncoder(1), new byte[1]);
             frame[KIND] = (byte) kind;
             seal(frame);

@@ -10,7 +10,9 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -43,7 +45,22 @@ class GoldenStreamTest {
                 arguments(
                         FrameKind.HELLO,
                         0,
-                        new Message.Hello(MIGRATION, 1 << 20, "pci:15b3:101e:15b3:0058", "mlx5_vfio_pci", 7)),
+                        new Message.Hello(
+                                MIGRATION,
+                                1 << 20,
+                                List.of(
+                                        new Message.Offer(
+                                                "net0",
+                                                "vfio",
+                                                1,
+                                                Map.of(
+                                                        "type",
+                                                        "pci:15b3:101e:15b3:0058",
+                                                        "driver",
+                                                        "mlx5_vfio_pci",
+                                                        "features",
+                                                        "7")),
+                                        new Message.Offer("clock", "small", 3, Map.of())))),
                 arguments(FrameKind.ACCEPT, 0, new Message.Accept(1_234_567, 7_654_321)),
                 arguments(FrameKind.REFUSE, 0, new Message.Failure("other device: Gerät")),
                 arguments(FrameKind.ATTACH, 1, new Message.Attach(MIGRATION)),
@@ -52,7 +69,10 @@ class GoldenStreamTest {
                 arguments(FrameKind.LOADED, 0, new Message.Timed(42)),
                 arguments(FrameKind.COMMIT, 0, new Message.Empty()),
                 arguments(FrameKind.RUNNING, 0, new Message.Timed(-1)),
-                arguments(FrameKind.ABORT, 0, new Message.Failure("")));
+                arguments(FrameKind.ABORT, 0, new Message.Failure("")),
+                arguments(FrameKind.ACK_WANTED, 1, new Message.Ack(1, 2)),
+                arguments(FrameKind.ACK, 0, new Message.Ack(1, 2)),
+                arguments(FrameKind.SWITCHOVER, 1, new Message.Empty()));
     }
 
     @ParameterizedTest
@@ -82,12 +102,23 @@ class GoldenStreamTest {
     }
 
     @Test
+    void shouldReadTheGoldenExtraFrame() throws IOException {
+        FrameDecoder decoder = new FrameDecoder(1);
+        assertThat(frames.decode(decoder, golden(FrameKind.EXTRA))).isEqualTo(FrameKind.EXTRA);
+        byte[] payload = new byte[DATA.length];
+        frames.payload(decoder).get(payload);
+        assertThat(payload).isEqualTo(DATA);
+        // It is none of the state's bytes.
+        decoder.verifyTotals(1, new Message.End(0, 0));
+    }
+
+    @Test
     void shouldHaveAGoldenFileForEveryKind() throws IOException {
         for (FrameKind kind : FrameKind.values()) {
             assertThat(golden(kind)).startsWith('V', 'F', '4', 'J').hasSizeGreaterThanOrEqualTo(Frame.HEADER_BYTES);
         }
         assertThat(Arrays.stream(FrameKind.values()).map(FrameKind::code))
-                .containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
+                .containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     }
 
     static Message read(FrameKind kind, ByteBuffer payload) throws StreamException {
@@ -98,7 +129,8 @@ class GoldenStreamTest {
             case ATTACH -> Message.Attach.readFrom(payload);
             case END -> Message.End.readFrom(payload);
             case LOADED, RUNNING -> Message.Timed.readFrom(kind, payload);
-            case PING, COMMIT, DATA -> new Message.Empty();
+            case ACK_WANTED, ACK -> Message.Ack.readFrom(kind, payload);
+            case PING, COMMIT, SWITCHOVER, DATA, EXTRA -> new Message.Empty();
         };
     }
 

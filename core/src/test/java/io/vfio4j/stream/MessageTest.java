@@ -7,14 +7,22 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MessageTest {
-    private static final Message.Hello HELLO =
-            new Message.Hello(new UUID(1, 2), 4096, "mdev:mtty-mtty-2", "vfio_mtty", 3);
+    private static final Message.Hello HELLO = new Message.Hello(
+            new UUID(1, 2),
+            4096,
+            List.of(
+                    new Message.Offer("tty", "vfio", 1, Map.of("type", "mdev:mtty-mtty-2", "driver", "vfio_mtty")),
+                    new Message.Offer("clock", "small", 2, Map.of())));
 
     private final ByteBuffer payload = ByteBuffer.allocate(Frame.MAX_MESSAGE).order(ByteOrder.LITTLE_ENDIAN);
 
@@ -36,6 +44,31 @@ class MessageTest {
                     .isInstanceOf(StreamException.class)
                     .hasMessage("the HELLO frame is too short for its fields");
         }
+    }
+
+    @Test
+    void shouldHaveRoomForAsManyOffersAsThereCanBe() throws StreamException {
+        String text = "x".repeat(96);
+        Map<String, String> attributes = new HashMap<>();
+        for (int i = 0; i < Message.Offer.MAX_ATTRIBUTES; i++) {
+            attributes.put(i + text.substring(1), text);
+        }
+        Message.Offer offer = new Message.Offer(text, text, 1, attributes);
+        Message.Hello largest =
+                new Message.Hello(new UUID(1, 2), 4096, Collections.nCopies(Message.Hello.MAX_OFFERS, offer));
+        largest.writeTo(payload);
+        payload.flip();
+
+        assertThat(Message.Hello.readFrom(payload)).isEqualTo(largest);
+    }
+
+    @Test
+    void shouldRefuseTooManyOffers() {
+        payload.putLong(1).putLong(2).putInt(4096).putShort((short) 33).flip();
+
+        assertThatThrownBy(() -> Message.Hello.readFrom(payload))
+                .isInstanceOf(StreamException.class)
+                .hasMessage("33 handlers; the limit is 32");
     }
 
     @Test

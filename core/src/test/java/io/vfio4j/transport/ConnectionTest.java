@@ -39,16 +39,16 @@ class ConnectionTest {
     @TempDir
     private Path folder;
 
-    private Watchdog watchdog;
+    private Transport transport;
 
     @BeforeEach
     void start() {
-        watchdog = new Watchdog();
+        transport = new SystemTransport(ConnectionTest::newThread);
     }
 
     @AfterEach
     void stop() {
-        watchdog.close();
+        transport.close();
     }
 
     @ParameterizedTest
@@ -57,8 +57,8 @@ class ConnectionTest {
         Seed seed = new Seed();
         byte[] bytes = new byte[100_000];
         seed.random().nextBytes(bytes);
-        try (Listener listener = Listener.listen(peer(text), watchdog);
-                Connection client = Transports.connect(listener.address(), LONG, watchdog);
+        try (Listener listener = transport.listen(peer(text));
+                Connection client = transport.connect(listener.address(), LONG);
                 Connection server = listener.accept(LONG, LONG)) {
             client.write(direct(bytes));
             assertThat(receive(server, bytes.length)).as(seed.toString()).isEqualTo(bytes);
@@ -156,11 +156,10 @@ class ConnectionTest {
     @Test
     void shouldSayUnreachableWhenNobodyListens() throws IOException {
         TransportAddress.Peer gone;
-        try (Listener listener = Listener.listen(peer("tcp:127.0.0.1:0"), watchdog)) {
+        try (Listener listener = transport.listen(peer("tcp:127.0.0.1:0"))) {
             gone = listener.address();
         }
-        TransportException e =
-                failing(() -> Transports.connect(gone, LONG, watchdog).close());
+        TransportException e = failing(() -> transport.connect(gone, LONG).close());
         assertThat(e.problem()).isEqualTo(Problem.UNREACHABLE);
         assertThat(e).hasMessage(gone + ": cannot connect: nobody listens there; start the receiving side first");
     }
@@ -168,17 +167,15 @@ class ConnectionTest {
     @Test
     void shouldSayUnreachableWhenTheSocketFileIsMissing() {
         TransportException e =
-                failing(() -> Transports.connect(peer("unix:"), LONG, watchdog).close());
+                failing(() -> transport.connect(peer("unix:"), LONG).close());
         assertThat(e.problem()).isEqualTo(Problem.UNREACHABLE);
     }
 
     @Test
     void shouldSayUnreachableWhenTheUnixPathIsTooLong() {
         TransportAddress.Peer tooLong = new TransportAddress.Unix(folder.resolve("x".repeat(200)));
-        assertThat(failing(() -> Listener.listen(tooLong, watchdog).close()).problem())
-                .isEqualTo(Problem.UNREACHABLE);
-        assertThat(failing(() -> Transports.connect(tooLong, LONG, watchdog).close())
-                        .problem())
+        assertThat(failing(() -> transport.listen(tooLong).close()).problem()).isEqualTo(Problem.UNREACHABLE);
+        assertThat(failing(() -> transport.connect(tooLong, LONG).close()).problem())
                 .isEqualTo(Problem.UNREACHABLE);
     }
 
@@ -200,8 +197,8 @@ class ConnectionTest {
                     full = true;
                 }
             }
-            TransportException e = failing(() -> Transports.connect(new TransportAddress.Unix(path), SHORT, watchdog)
-                    .close());
+            TransportException e = failing(() ->
+                    transport.connect(new TransportAddress.Unix(path), SHORT).close());
             assertThat(e.problem()).isEqualTo(Problem.UNREACHABLE);
             assertThat(e).hasMessageContaining("no answer in time");
         } finally {
@@ -215,8 +212,8 @@ class ConnectionTest {
     void shouldSayWhatToDoWhenAStaleSocketFileIsInTheWay() throws IOException {
         Path path = folder.resolve("socket");
         Files.createFile(path);
-        TransportException e = failing(
-                () -> Listener.listen(new TransportAddress.Unix(path), watchdog).close());
+        TransportException e =
+                failing(() -> transport.listen(new TransportAddress.Unix(path)).close());
         assertThat(e.problem()).isEqualTo(Problem.UNREACHABLE);
         assertThat(e).hasMessageContaining("the file exists: remove it if nobody listens there");
         assertThat(path).exists();
@@ -224,9 +221,8 @@ class ConnectionTest {
 
     @Test
     void shouldSayUnreachableWhenThePortIsInUse() throws IOException {
-        try (Listener listener = Listener.listen(peer("tcp:127.0.0.1:0"), watchdog)) {
-            assertThat(failing(() -> Listener.listen(listener.address(), watchdog)
-                                    .close())
+        try (Listener listener = transport.listen(peer("tcp:127.0.0.1:0"))) {
+            assertThat(failing(() -> transport.listen(listener.address()).close())
                             .problem())
                     .isEqualTo(Problem.UNREACHABLE);
         }
@@ -234,7 +230,7 @@ class ConnectionTest {
 
     @Test
     void shouldTimeOutWhenNobodyConnects() throws IOException {
-        try (Listener listener = Listener.listen(peer("tcp:127.0.0.1:0"), watchdog)) {
+        try (Listener listener = transport.listen(peer("tcp:127.0.0.1:0"))) {
             TransportException e = failing(() -> listener.accept(SHORT, LONG).close());
             assertThat(e.problem()).isEqualTo(Problem.TIMED_OUT);
             assertThat(e).hasMessageContaining("nobody connected in time");
@@ -243,7 +239,7 @@ class ConnectionTest {
 
     @Test
     void shouldEndTheWaitWhenAnotherThreadClosesTheListener() throws Exception {
-        Listener listener = Listener.listen(peer("unix:"), watchdog);
+        Listener listener = transport.listen(peer("unix:"));
         Background accepting = new Background(() -> listener.accept(LONG, LONG).close());
         listener.close();
         assertThat(accepting.failure())
@@ -255,7 +251,7 @@ class ConnectionTest {
     @Test
     void shouldGiveTheFileItsNameOnCommitOnly() throws IOException {
         TransportAddress.File address = new TransportAddress.File(folder.resolve("state"));
-        try (OutgoingFile file = OutgoingFile.create(address, LONG, watchdog)) {
+        try (OutgoingFile file = transport.createFile(address, LONG)) {
             file.connection().write(direct(new byte[] {1, 2, 3}));
             file.force();
             try (var entries = Files.list(folder)) {
@@ -267,7 +263,7 @@ class ConnectionTest {
             assertThat(address.path()).hasBinaryContent(new byte[] {1, 2, 3});
         }
         assertThat(folder).isDirectoryContaining(entry -> entry.equals(address.path()));
-        try (Connection read = Transports.openFile(address, LONG, watchdog)) {
+        try (Connection read = transport.openFile(address, LONG)) {
             assertThat(receive(read, 3)).containsExactly(1, 2, 3);
             assertThat(read.atEnd(ByteBuffer.allocateDirect(1))).isTrue();
         }
@@ -275,8 +271,7 @@ class ConnectionTest {
 
     @Test
     void shouldLeaveNothingWhenTheFileIsClosedBeforeItsCommit() throws IOException {
-        try (OutgoingFile file =
-                OutgoingFile.create(new TransportAddress.File(folder.resolve("state")), LONG, watchdog)) {
+        try (OutgoingFile file = transport.createFile(new TransportAddress.File(folder.resolve("state")), LONG)) {
             file.connection().write(direct(new byte[10]));
         }
         assertThat(folder).isEmptyDirectory();
@@ -284,8 +279,7 @@ class ConnectionTest {
 
     @Test
     void shouldLeaveNothingWhenTheFileIsDiscardedAfterItsCommit() throws IOException {
-        try (OutgoingFile file =
-                OutgoingFile.create(new TransportAddress.File(folder.resolve("state")), LONG, watchdog)) {
+        try (OutgoingFile file = transport.createFile(new TransportAddress.File(folder.resolve("state")), LONG)) {
             file.commit();
             file.discard();
         }
@@ -295,22 +289,21 @@ class ConnectionTest {
     @Test
     void shouldReplaceNoFile() throws IOException {
         TransportAddress.File address = new TransportAddress.File(folder.resolve("state"));
-        try (OutgoingFile file = OutgoingFile.create(address, LONG, watchdog)) {
+        try (OutgoingFile file = transport.createFile(address, LONG)) {
             Files.writeString(address.path(), "mine");
             assertThat(failing(file::commit)).hasMessageContaining("exists already");
         }
         assertThat(address.path()).hasContent("mine");
-        assertThat(failing(() -> OutgoingFile.create(address, LONG, watchdog).close()))
+        assertThat(failing(() -> transport.createFile(address, LONG).close()))
                 .hasMessage(address + ": exists already; remove it or choose another name");
     }
 
     @Test
     void shouldSayWhyWhenThereIsNoSuchFolderOrFile() {
         TransportAddress.File address = new TransportAddress.File(folder.resolve("none/state"));
-        assertThat(failing(() -> OutgoingFile.create(address, LONG, watchdog).close()))
+        assertThat(failing(() -> transport.createFile(address, LONG).close()))
                 .hasMessage(address + ": cannot be made: no such folder");
-        assertThat(failing(() -> Transports.openFile(address, LONG, watchdog).close()))
-                .hasMessage(address + ": no such file");
+        assertThat(failing(() -> transport.openFile(address, LONG).close())).hasMessage(address + ": no such file");
     }
 
     private TransportAddress.Peer peer(String text) {
@@ -319,6 +312,10 @@ class ConnectionTest {
 
     private static ByteBuffer direct(byte[] bytes) {
         return ByteBuffer.allocateDirect(bytes.length).put(bytes).flip();
+    }
+
+    private static void newThread(Runnable work) {
+        Thread.ofPlatform().name("vfio4j-test").start(work);
     }
 
     private static byte[] receive(Connection from, int length) throws TransportException {
@@ -348,8 +345,8 @@ class ConnectionTest {
         private final Connection server;
 
         Pair(Duration clientLimit) throws TransportException {
-            try (Listener listener = Listener.listen(peer("unix:"), watchdog)) {
-                client = Transports.connect(listener.address(), clientLimit, watchdog);
+            try (Listener listener = transport.listen(peer("unix:"))) {
+                client = transport.connect(listener.address(), clientLimit);
                 server = listener.accept(LONG, LONG);
             }
         }

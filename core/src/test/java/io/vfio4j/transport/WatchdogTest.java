@@ -11,28 +11,45 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 @ExtendWith(LeakCheck.class)
 class WatchdogTest {
+    private Thread thread = Thread.currentThread();
+
+    private void start(Runnable work) {
+        thread = Thread.ofPlatform().name("vfio4j-test").start(work);
+    }
+
     @Test
-    void shouldEndItsThreadWhenItIsClosed() {
-        Watchdog watchdog = new Watchdog();
-        assertThat(running()).isTrue();
+    void shouldEndItsThreadWhenItIsClosed() throws InterruptedException {
+        Watchdog watchdog = new Watchdog(this::start);
         watchdog.close();
         watchdog.close();
-        assertThat(running()).isFalse();
+        thread.join();
+        assertThat(thread.isAlive()).isFalse();
     }
 
     @Test
     void shouldKeepTheInterruptOfWhoClosesIt() {
-        Watchdog watchdog = new Watchdog();
+        Watchdog watchdog = new Watchdog(this::start);
         Thread.currentThread().interrupt();
         watchdog.close();
         assertThat(Thread.interrupted()).isTrue();
     }
 
     @Test
+    void shouldEndAllWaitsWhenItsThreadIsInterrupted() throws InterruptedException {
+        CountDownLatch closed = new CountDownLatch(1);
+        try (Watchdog watchdog = new Watchdog(this::start)) {
+            watchdog.bound(closed::countDown).begin(Duration.ofDays(1));
+            thread.interrupt();
+            closed.await();
+            assertThat(closed.getCount()).isZero();
+        }
+    }
+
+    @Test
     void shouldCloseOnlyWhatIsOverdue() throws InterruptedException {
         CountDownLatch overdue = new CountDownLatch(1);
         CountDownLatch other = new CountDownLatch(1);
-        try (Watchdog watchdog = new Watchdog()) {
+        try (Watchdog watchdog = new Watchdog(this::start)) {
             Watchdog.Bound late = watchdog.bound(overdue::countDown);
             Watchdog.Bound inTime = watchdog.bound(other::countDown);
             inTime.begin(Duration.ofDays(1));
@@ -43,10 +60,5 @@ class WatchdogTest {
             inTime.release();
         }
         assertThat(other.getCount()).isEqualTo(1);
-    }
-
-    private static boolean running() {
-        return Thread.getAllStackTraces().keySet().stream()
-                .anyMatch(thread -> thread.getName().equals("vfio4j-watchdog"));
     }
 }

@@ -17,11 +17,12 @@ import io.vfio4j.migration.Forecast;
 import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationException;
 import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.MigrationParameters;
-import io.vfio4j.migration.MigrationParameters.NotConverging;
 import io.vfio4j.migration.OutgoingMigration;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
@@ -104,8 +105,8 @@ class EmulatedMigrationTest {
         MigrationReport migrate(MigrationParameters parameters, SwitchoverPolicy policy) throws Exception {
             TransportAddress socket = new TransportAddress.Unix(folder.resolve("migration.sock"));
             CompletableFuture<String> listening = new CompletableFuture<>();
-            IncomingMigration incoming =
-                    new IncomingMigration(kernel, to, VirtualMachine.NONE, parameters, new MigrationListener() {
+            IncomingMigration incoming = new IncomingMigration(
+                    kernel, VfioDeviceHandler.inOrder(to), VirtualMachine.NONE, parameters, new MigrationListener() {
                         @Override
                         public void onListening(String address) {
                             listening.complete(address);
@@ -113,8 +114,8 @@ class EmulatedMigrationTest {
                     });
             Future<LoadReport> loaded = executor.submit(() -> incoming.run(socket));
             listening.get(WAIT_SECONDS, TimeUnit.SECONDS);
-            OutgoingMigration outgoing =
-                    new OutgoingMigration(kernel, from, vm, parameters, policy, MigrationListener.NONE);
+            OutgoingMigration outgoing = new OutgoingMigration(
+                    kernel, VfioDeviceHandler.inOrder(from), vm, parameters, policy, MigrationListener.NONE);
             try {
                 MigrationReport report = outgoing.run(socket);
                 assertThat(loaded.get(WAIT_SECONDS, TimeUnit.SECONDS).bytes()).isEqualTo(report.totalBytes());
@@ -128,7 +129,7 @@ class EmulatedMigrationTest {
         }
 
         MigrationReport migrate(MigrationParameters parameters) throws Exception {
-            return migrate(parameters, SwitchoverPolicy.of(parameters));
+            return migrate(parameters, SwitchoverPolicy.STANDARD);
         }
 
         @Override
@@ -156,17 +157,17 @@ class EmulatedMigrationTest {
     @Test
     void shouldNotSwitchOverWhileInitialBytesAreOutstanding() throws Exception {
         List<Forecast> forecasts = new ArrayList<>();
-        SwitchoverPolicy usual = SwitchoverPolicy.of(PARAMETERS);
+        SwitchoverPolicy usual = SwitchoverPolicy.STANDARD;
         try (Pair pair = new Pair("emulated:size=16MiB,initial=4MiB")) {
             pair.source.faults().on(Faults.Kind.READ).nth(30).run(pair.source::reinit);
 
-            pair.migrate(PARAMETERS, forecast -> {
+            pair.migrate(PARAMETERS, (forecast, limits) -> {
                 forecasts.add(forecast);
-                return usual.decide(forecast);
+                return usual.decide(forecast, limits);
             });
 
             assertThat(forecasts).isNotEmpty();
-            assertThat(forecasts.getLast().initialBytes()).isZero();
+            assertThat(forecasts.getLast().requiredBytes()).isZero();
             assertThat(pair.destination.digest()).isEqualTo(pair.source.digest());
         }
     }

@@ -18,6 +18,7 @@ import io.vfio4j.migration.MigrationParameters.Overlap;
 import io.vfio4j.migration.OutgoingMigration;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
@@ -286,7 +287,11 @@ public abstract class DeviceContract {
         TransportAddress socket = new TransportAddress.Unix(folder.resolve("migration.sock"));
         CountDownLatch listening = new CountDownLatch(1);
         IncomingMigration incoming = new IncomingMigration(
-                destination.libc(), destination.device(), VirtualMachine.NONE, parameters, new MigrationListener() {
+                destination.libc(),
+                VfioDeviceHandler.inOrder(destination.device()),
+                VirtualMachine.NONE,
+                parameters,
+                new MigrationListener() {
                     @Override
                     public void onListening(String address) {
                         listening.countDown();
@@ -294,10 +299,10 @@ public abstract class DeviceContract {
                 });
         OutgoingMigration outgoing = new OutgoingMigration(
                 source.libc(),
-                source.device(),
+                VfioDeviceHandler.inOrder(source.device()),
                 VirtualMachine.NONE,
                 parameters,
-                SwitchoverPolicy.of(parameters),
+                SwitchoverPolicy.STANDARD,
                 MigrationListener.NONE);
 
         try (ExecutorService executor = Executors.newSingleThreadExecutor()) {

@@ -10,14 +10,16 @@ import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationException;
 import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.migration.MigrationLimits;
+import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.MigrationParameters;
-import io.vfio4j.migration.MigrationParameters.NotConverging;
 import io.vfio4j.migration.MigrationParameters.Overlap;
 import io.vfio4j.migration.OutgoingMigration;
 import io.vfio4j.migration.OutgoingMigration.Resolution;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.SwitchoverPolicy.Decision;
 import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
@@ -148,7 +150,7 @@ class TestdevFaultTest {
     private final class Pair {
         final End source;
         final End destination;
-        SwitchoverPolicy policy = SwitchoverPolicy.of(PARAMETERS);
+        SwitchoverPolicy policy = SwitchoverPolicy.STANDARD;
 
         @Nullable
         OutgoingMigration outgoing;
@@ -183,10 +185,10 @@ class TestdevFaultTest {
         MigrationReport run() throws Exception {
             TransportAddress socket = new TransportAddress.Unix(folder.resolve("socket"));
             destination.listening = new CompletableFuture<>();
-            IncomingMigration incoming =
-                    new IncomingMigration(LibC.system(), destination.device, destination, PARAMETERS, destination);
-            OutgoingMigration out =
-                    new OutgoingMigration(LibC.system(), source.device, source, PARAMETERS, policy, source);
+            IncomingMigration incoming = new IncomingMigration(
+                    LibC.system(), VfioDeviceHandler.inOrder(destination.device), destination, PARAMETERS, destination);
+            OutgoingMigration out = new OutgoingMigration(
+                    LibC.system(), VfioDeviceHandler.inOrder(source.device), source, PARAMETERS, policy, source);
             outgoing = out;
             MigrationReport report = null;
             try (ExecutorService executor = Executors.newSingleThreadExecutor()) {
@@ -268,7 +270,7 @@ class TestdevFaultTest {
                 end.notices.clear();
                 end.action = () -> {};
             }
-            policy = SwitchoverPolicy.of(PARAMETERS);
+            policy = SwitchoverPolicy.STANDARD;
             sourceFailure = null;
             destinationFailure = null;
             migrate();
@@ -405,7 +407,7 @@ class TestdevFaultTest {
     @Test
     void shouldSayThatTheSessionEndedWhenTheSourceIsResetMeanwhile() throws Exception {
         Pair pair = new Pair("full");
-        pair.policy = forecast -> {
+        pair.policy = (forecast, limits) -> {
             try {
                 pair.source.device.reset();
             } catch (IOException e) {
@@ -431,10 +433,12 @@ class TestdevFaultTest {
     void shouldGiveUpWhenTheSourceCannotTellHowMuchIsLeft() throws Exception {
         Pair pair = new Pair("full");
         pair.source.mdev.attribute("data_size_errno", "5");
-        pair.policy = SwitchoverPolicy.of(MigrationParameters.builder()
+        MigrationLimits given = MigrationParameters.builder()
                 .maxRounds(3)
                 .whenNotConverging(NotConverging.GIVE_UP)
-                .build());
+                .build()
+                .limits();
+        pair.policy = (forecast, limits) -> SwitchoverPolicy.STANDARD.decide(forecast, given);
 
         MigrationException failure = pair.failAtSource();
 
@@ -574,7 +578,7 @@ class TestdevFaultTest {
         assertThat(failure.getSuppressed())
                 .anySatisfy(suppressed -> assertThat(suppressed).hasMessageContaining("(16)"));
         assertThat(pair.destination.notices)
-                .anySatisfy(notice -> assertThat(notice).contains("could not be reset"));
+                .anySatisfy(notice -> assertThat(notice).contains("resetting it failed"));
         // What must not be: a device that runs with half a state.
         assertThat(pair.destination.device.state()).isEqualTo(MigrationState.RESUMING);
         assertThat(pair.source.device.state()).isEqualTo(MigrationState.RUNNING);
@@ -656,10 +660,12 @@ class TestdevFaultTest {
     void shouldMigrateWhenTheSourceCannotTellHowMuchIsLeftAndTheCallerWantsItAnyway() throws Exception {
         Pair pair = new Pair("full");
         pair.source.mdev.attribute("data_size_errno", "5");
-        pair.policy = SwitchoverPolicy.of(MigrationParameters.builder()
+        MigrationLimits given = MigrationParameters.builder()
                 .maxRounds(3)
                 .whenNotConverging(NotConverging.SWITCH_OVER)
-                .build());
+                .build()
+                .limits();
+        pair.policy = (forecast, limits) -> SwitchoverPolicy.STANDARD.decide(forecast, given);
 
         assertThat(pair.migrate().rounds()).isEqualTo(3);
     }
@@ -670,8 +676,8 @@ class TestdevFaultTest {
         Pair pair = new Pair("full");
         AtomicInteger decisions = new AtomicInteger();
         List<Long> outstanding = new ArrayList<>();
-        pair.policy = forecast -> {
-            outstanding.add(forecast.initialBytes());
+        pair.policy = (forecast, limits) -> {
+            outstanding.add(forecast.requiredBytes());
             if (decisions.getAndIncrement() == 0) {
                 try {
                     pair.source.mdev.attribute("reinit", Long.toString(anew));
@@ -680,7 +686,7 @@ class TestdevFaultTest {
                 }
                 return Decision.CONTINUE;
             }
-            return forecast.initialBytes() == 0 ? Decision.SWITCH_OVER : Decision.CONTINUE;
+            return forecast.requiredBytes() == 0 ? Decision.SWITCH_OVER : Decision.CONTINUE;
         };
 
         MigrationReport report = pair.migrate();

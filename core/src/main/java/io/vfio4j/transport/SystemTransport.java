@@ -19,23 +19,24 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
-/** Opens connections by address. */
-public final class Transports {
-    private Transports() {}
+/** The sockets and files of this host. */
+public final class SystemTransport implements Transport {
+    private final Watchdog watchdog;
 
     /**
-     * Connects to a peer that listens.
+     * Starts the thread that bounds the waits.
      *
-     * @param address the peer
-     * @param limit how long connecting, and later each call, may wait for the peer
-     * @param watchdog what bounds the waits; closed by its owner after the connection
-     * @return the connection, which the caller closes
-     * @throws TransportException {@code UNREACHABLE} where nobody listens there or the name is unknown
+     * @param executor what runs it; it ends when this is closed
      */
-    public static Connection connect(TransportAddress.Peer address, Duration limit, Watchdog watchdog)
-            throws TransportException {
+    public SystemTransport(Executor executor) {
+        this.watchdog = new Watchdog(executor);
+    }
+
+    @Override
+    public Connection connect(TransportAddress.Peer address, Duration limit) throws TransportException {
         SocketChannel channel = null;
         try {
             switch (address) {
@@ -48,10 +49,10 @@ public final class Transports {
                 }
                 case TransportAddress.Unix unix -> {
                     channel = SocketChannel.open(StandardProtocolFamily.UNIX);
-                    connectUnix(channel, unix, limit, watchdog);
+                    connectUnix(channel, unix, limit);
                 }
             }
-            return new Connection(channel, address.toString(), limit, watchdog);
+            return new ChannelConnection(channel, address.toString(), limit, watchdog);
         } catch (IOException | UnresolvedAddressException e) {
             closeQuietly(channel);
             throw new TransportException(Problem.UNREACHABLE, address + ": cannot connect: " + reason(e), e);
@@ -59,9 +60,7 @@ public final class Transports {
     }
 
     /** Connecting waits where the listener's backlog is full, and knows no time limit of its own. */
-    private static void connectUnix(
-            SocketChannel channel, TransportAddress.Unix address, Duration limit, Watchdog watchdog)
-            throws IOException {
+    private void connectUnix(SocketChannel channel, TransportAddress.Unix address, Duration limit) throws IOException {
         Watchdog.Bound bound = watchdog.bound(channel);
         bound.begin(limit);
         try {
@@ -74,26 +73,32 @@ public final class Transports {
         }
     }
 
-    /**
-     * Opens a file to read a saved state from.
-     *
-     * @param address the file
-     * @param limit how long each call may take
-     * @param watchdog what bounds the waits; closed by its owner after the connection
-     * @return the file as a connection, which the caller closes
-     * @throws TransportException {@code UNREACHABLE} where it is no readable file
-     */
-    public static Connection openFile(TransportAddress.File address, Duration limit, Watchdog watchdog)
-            throws TransportException {
+    @Override
+    public Connection openFile(TransportAddress.File address, Duration limit) throws TransportException {
         if (!Files.isRegularFile(address.path())) {
             throw new TransportException(Problem.UNREACHABLE, address + ": no such file", null);
         }
         try {
-            return new Connection(
+            return new ChannelConnection(
                     FileChannel.open(address.path(), StandardOpenOption.READ), address.toString(), limit, watchdog);
         } catch (IOException e) {
             throw new TransportException(Problem.UNREACHABLE, address + ": cannot be read: " + reason(e), e);
         }
+    }
+
+    @Override
+    public Listener listen(TransportAddress.Peer address) throws TransportException {
+        return SocketListener.listen(address, watchdog);
+    }
+
+    @Override
+    public OutgoingFile createFile(TransportAddress.File address, Duration limit) throws TransportException {
+        return OutgoingFile.create(address, limit, watchdog);
+    }
+
+    @Override
+    public void close() {
+        watchdog.close();
     }
 
     static String reason(Exception e) {

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.device.VfioException;
+import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.stream.StreamException;
+import io.vfio4j.transport.TransportException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The handlers of a migration at work: each step is done by all of them beside each other, and is over when all are.
+ *
+ * <p>For the migration's thread.
+ *
+ * @param <M> one side's members
+ */
+final class Crew<M extends Crew.Member> {
+    /** One handler at work. */
+    interface Member {
+        String name();
+
+        Worker worker();
+    }
+
+    /** What each member does in a step. */
+    @FunctionalInterface
+    interface Step<M> {
+        void run(M member) throws IOException;
+    }
+
+    /** What became of one member's part. */
+    record Trouble<M>(M member, MigrationException failure) {}
+
+    /** A call that goes on after a cancellation or a failure is waited for no longer than this. */
+    private static final long IMPATIENT_NANOS = 5_000_000_000L;
+
+    private static final long MILLI = 1_000_000;
+
+    private final Execution execution;
+    private final long limitNanos;
+    private final BooleanSupplier impatient;
+    private final List<M> members = new ArrayList<>();
+    private final Set<M> hanging = new HashSet<>();
+
+    /**
+     * Makes a crew without members.
+     *
+     * @param limitNanos how long one call of a handler may take
+     * @param impatient whether the migration has been cancelled, so that nobody wants to wait so long
+     */
+    Crew(Execution execution, long limitNanos, BooleanSupplier impatient) {
+        this.execution = execution;
+        this.limitNanos = limitNanos;
+        this.impatient = impatient;
+    }
+
+    void add(M member) {
+        members.add(member);
+    }
+
+    List<M> members() {
+        return members;
+    }
+
+    /** Begins a step, which {@link #finish} ends. */
+    void start(Step<M> step) {
+        for (M member : members) {
+            if (!hanging.contains(member)) {
+                member.worker().start(() -> step.run(member));
+            }
+        }
+    }
+
+    /** Tells whether a member has failed in the step that is under way. */
+    boolean hasFailed() {
+        return members.stream().anyMatch(member -> member.worker().failure() != null) || anyOverdue(false);
+    }
+
+    /**
+     * Does a step.
+     *
+     * @param atFailure what to do when the first member fails, so that the others end soon
+     * @throws MigrationException the first failure, when all have ended; the others' are suppressed in it
+     */
+    void all(Step<M> step, Runnable atFailure) throws MigrationException {
+        start(step);
+        finish(atFailure);
+    }
+
+    /** Waits for the end of the step that is under way, as {@link #all}. */
+    void finish(Runnable atFailure) throws MigrationException {
+        boolean told = false;
+        while (!isIdle()) {
+            execution.await(
+                    nextDeadline(told), () -> isIdle() || members.stream().anyMatch(this::hasFailedNow));
+            if (!told && hasFailed()) {
+                told = true;
+                atFailure.run();
+            }
+            if (anyOverdue(told)) {
+                giveUpOverdue(told);
+            }
+        }
+        List<Trouble<M>> troubles = troubles();
+        if (!troubles.isEmpty()) {
+            throw worst(troubles);
+        }
+    }
+
+    /** Does a step although members may fail, and says which did. */
+    List<Trouble<M>> allThatCan(Step<M> step) {
+        start(step);
+        while (!isIdle()) {
+            execution.await(nextDeadline(false), this::isIdle);
+            giveUpOverdue(false);
+        }
+        return troubles();
+    }
+
+    /** Those that do not answer any more: nobody knows what they do. */
+    Set<M> hanging() {
+        return hanging;
+    }
+
+    /** Ends all threads, and waits for them, but for those that hang. */
+    void dismiss() {
+        members.forEach(member -> member.worker().end());
+        members.stream()
+                .filter(member -> !hanging.contains(member))
+                .forEach(member -> member.worker().join());
+    }
+
+    private boolean hasFailedNow(M member) {
+        return member.worker().failure() != null;
+    }
+
+    /** Tells whether the step that is under way is over. */
+    boolean isIdle() {
+        return members.stream().allMatch(member -> member.worker().isIdle() || hanging.contains(member));
+    }
+
+    private long limit(boolean failing) {
+        return failing || impatient.getAsBoolean() ? Math.min(limitNanos, IMPATIENT_NANOS) : limitNanos;
+    }
+
+    private long nextDeadline(boolean failing) {
+        // A cancellation wakes nobody up by itself: look again soon.
+        return execution.nanoTime() + Math.min(limit(failing), 100 * MILLI);
+    }
+
+    private boolean isOverdue(M member, boolean failing) {
+        Worker worker = member.worker();
+        return !worker.isIdle()
+                && !hanging.contains(member)
+                && execution.nanoTime() - worker.aliveAt() > limit(failing);
+    }
+
+    private boolean anyOverdue(boolean failing) {
+        return members.stream().anyMatch(member -> isOverdue(member, failing));
+    }
+
+    private void giveUpOverdue(boolean failing) {
+        members.stream().filter(member -> isOverdue(member, failing)).forEach(hanging::add);
+    }
+
+    private List<Trouble<M>> troubles() {
+        List<Trouble<M>> troubles = new ArrayList<>();
+        for (M member : members) {
+            IOException failure = member.worker().failure();
+            if (hanging.contains(member)) {
+                troubles.add(new Trouble<>(
+                        member,
+                        new MigrationException(
+                                Reason.DEVICE,
+                                member.name() + ": it has not answered for "
+                                        + (execution.nanoTime()
+                                                        - member.worker().aliveAt())
+                                                / MILLI
+                                        + " ms; nobody knows what it does, so reset it when it answers again")));
+            } else if (failure != null) {
+                troubles.add(new Trouble<>(member, named(member.name(), failure)));
+            }
+        }
+        return troubles;
+    }
+
+    /** What the crew's own types say names what failed already; what a handler throws may not. */
+    static MigrationException named(String name, IOException e) {
+        return switch (e) {
+            case MigrationException m -> m;
+            case VfioException v -> MigrationException.of(v);
+            case TransportException t -> MigrationException.of(t);
+            case StreamException s -> MigrationException.of(s);
+            default -> new MigrationException(Reason.DEVICE, name + ": " + MigrationException.message(e), e);
+        };
+    }
+
+    /** Of several failures, one that is no mere consequence of the migration's end: not a connection's. */
+    private static <M> MigrationException worst(List<Trouble<M>> troubles) {
+        @Nullable MigrationException worst = null;
+        for (Trouble<M> trouble : troubles) {
+            MigrationException failure = trouble.failure();
+            if (worst == null || (isConsequence(worst) && !isConsequence(failure))) {
+                worst = failure;
+            }
+        }
+        MigrationException chosen = Objects.requireNonNull(worst);
+        for (Trouble<M> trouble : troubles) {
+            if (trouble.failure() != chosen) {
+                chosen.addSuppressed(trouble.failure());
+            }
+        }
+        return chosen;
+    }
+
+    private static boolean isConsequence(MigrationException e) {
+        return e.reason() == Reason.TRANSPORT || e.reason() == Reason.CANCELLED;
+    }
+}

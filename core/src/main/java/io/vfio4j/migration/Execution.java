@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.transport.Transport;
+import java.util.concurrent.locks.Lock;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Where a migration's time, threads, waits and connections come from: the seam behind which a simulation puts its own.
+ *
+ * <p>A wait is for a condition over what other threads write. Who writes says so by {@link #changed}, after the write.
+ */
+interface Execution {
+
+    /** Work that has been started. */
+    interface Task {
+        /** Waits until it has ended; for one that has been told to, so it is soon. */
+        void join();
+    }
+
+    /** What time it is, in nanoseconds from an unknown moment. */
+    long nanoTime();
+
+    /** Starts work beside the caller's. */
+    Task start(String name, Runnable work);
+
+    /**
+     * Waits until a condition is true.
+     *
+     * @return false when the deadline passed before
+     */
+    boolean await(long deadline, BooleanSupplier condition);
+
+    /** Lets those who wait look at their conditions again. Any thread. */
+    void changed();
+
+    /** Makes a lock that is held while a peer is waited for. */
+    Lock newLock();
+
+    /** Opens the way to peers and files; closed by the caller. */
+    Transport openTransport();
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.buffer.BufferPool;
+import io.vfio4j.buffer.PooledBuffer;
+import io.vfio4j.stream.Frame;
+import io.vfio4j.stream.FrameKind;
+import io.vfio4j.stream.Message;
+import java.io.IOException;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** One handler at the destination, and the thread that its calls are made on. */
+final class IncomingStream implements Crew.Member {
+    private final StateHandler handler;
+    private final Worker worker;
+    private volatile long bytes;
+    private volatile StateHandler.Rehearsal rehearsal = StateHandler.Rehearsal.NOTHING;
+    private boolean touched;
+    private @Nullable BufferPool pool;
+
+    IncomingStream(StateHandler handler, Execution execution) {
+        this.handler = handler;
+        this.worker = new Worker(execution, "load-" + handler.name(), this::end);
+    }
+
+    @Override
+    public String name() {
+        return handler.name();
+    }
+
+    @Override
+    public Worker worker() {
+        return worker;
+    }
+
+    StateHandler handler() {
+        return handler;
+    }
+
+    long bytes() {
+        return bytes;
+    }
+
+    StateHandler.Rehearsal rehearsal() {
+        return rehearsal;
+    }
+
+    /** Worker: does what the downtime will ask for. */
+    void rehearse() throws IOException {
+        touched = true;
+        rehearsal = handler.rehearse();
+    }
+
+    /** Worker: gets ready, with the memory that chunks come into. */
+    void setUp(BufferPool chunks) throws IOException {
+        pool = chunks;
+        handler.loadSetup();
+    }
+
+    /** Worker: what receives into this handler's memory. */
+    ChunkReceiver receiver(MigrationParameters parameters, Execution execution, FrameChannel channel, int streams) {
+        return ChunkReceiver.of(parameters, execution, Objects.requireNonNull(pool), channel, streams);
+    }
+
+    /** Worker: throws away what was loaded, if what was there before is lost. */
+    void discard() throws IOException {
+        if (touched) {
+            handler.discard();
+        }
+    }
+
+    /** Worker: keeps what was loaded. */
+    void hold() throws IOException {
+        if (!handler.hold()) {
+            throw new IOException("its state is lost here");
+        }
+    }
+
+    /** Worker: loads what comes through a channel, for one handler or for all of them. */
+    void receive(ChunkReceiver receiver, FrameChannel channel, IncomingLink link, List<IncomingStream> all)
+            throws IOException {
+        boolean whole = false;
+        try {
+            PooledBuffer frame = next(receiver);
+            while (frame != null) {
+                try {
+                    int stream = Frame.streamOf(frame);
+                    all.get(stream - OutgoingPeerLink.FIRST_STREAM).load(frame, channel, link);
+                } finally {
+                    receiver.release(frame);
+                }
+                frame = next(receiver);
+            }
+            whole = true;
+        } finally {
+            if (!whole) {
+                // The source shall hear why, so only the data connection is closed here.
+                channel.close();
+            }
+            receiver.close();
+        }
+    }
+
+    private @Nullable PooledBuffer next(ChunkReceiver receiver) throws IOException {
+        worker.awaitsPeer();
+        try {
+            return receiver.next();
+        } finally {
+            worker.alive();
+        }
+    }
+
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one thread at a time writes it
+    private void load(PooledBuffer frame, FrameChannel channel, IncomingLink link) throws IOException {
+        FrameKind kind = Frame.kindOf(frame);
+        switch (kind) {
+            case DATA -> {
+                handler.load(frame);
+                bytes += frame.length();
+            }
+            case EXTRA -> handler.loadExtra(channel.payloadOf(frame));
+            case ACK_WANTED -> {
+                Message.Ack wanted = Message.Ack.readFrom(kind, channel.payloadOf(frame));
+                handler.initialLoaded();
+                link.acknowledge(wanted);
+            }
+            case SWITCHOVER -> handler.switchoverStart();
+            default -> throw new IllegalStateException("the receiver hands out no " + kind);
+        }
+    }
+
+    private void end() {
+        try {
+            handler.cleanup();
+        } finally {
+            if (pool != null) {
+                pool.close();
+            }
+        }
+    }
+}

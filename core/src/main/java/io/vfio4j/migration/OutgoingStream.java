@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.buffer.BufferPool;
+import io.vfio4j.buffer.PooledBuffer;
+import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.migration.StateHandler.Precision;
+import io.vfio4j.observe.HandlerReport;
+import io.vfio4j.stream.FrameKind;
+import io.vfio4j.stream.Message;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.function.BooleanSupplier;
+
+/**
+ * One handler at the source, with the connection that its state goes through.
+ *
+ * <p>The handler and the connection belong to the worker's thread; what the migration's thread looks at is volatile.
+ */
+final class OutgoingStream implements StateOutput, Crew.Member {
+    private static final long PING_NANOS = 1_000_000_000;
+    private static final long IDLE_NANOS = 5_000_000;
+    private static final long PACE_NANOS = 50_000_000;
+
+    /** What a stream needs to know of the whole migration. */
+    interface Whole {
+        /** Throws when the migration is not to go on. */
+        void requireGoingOn() throws IOException;
+
+        /** How fast this stream may be now; 0 for no limit. */
+        long fairBytesPerSecond();
+
+        /** How many bytes fit into the downtime limit at a rate. */
+        long thresholdBytes(long bytesPerSecond);
+
+        /** A round is over, or a handler has run dry: the migration's thread is to look. */
+        void roundOver();
+    }
+
+    private final StateHandler handler;
+    private final int number;
+    private final Execution execution;
+    private final Whole whole;
+    private final OutgoingLink link;
+    private final FrameChannel channel;
+    private final BufferPool pool;
+    private final ChunkSender sender;
+    private final Worker worker;
+    private final Bandwidth bandwidth = new Bandwidth();
+    private final Pending pending = new Pending();
+    private final Pace pace;
+
+    private volatile boolean holding;
+    private volatile boolean roundSeen;
+    private volatile boolean drained;
+    private volatile int round = 1;
+    private volatile long bytesSent;
+    private volatile long preCopyBytes;
+    private volatile long requiredBytes;
+    private volatile long iterableBytes;
+    private volatile long downtimeBytes;
+    private volatile int acksWanted;
+    private volatile long quiesceNanos;
+    private volatile long stopNanos;
+    private volatile long completeNanos;
+    private long bytesSettled;
+    private long leftInRound;
+    private long roundBegin;
+    private long lastFrame;
+    private int acksAsked;
+    private boolean setUp;
+    private volatile boolean active;
+
+    OutgoingStream(
+            StateHandler handler,
+            int number,
+            Execution execution,
+            Whole whole,
+            OutgoingLink link,
+            MigrationParameters parameters,
+            BufferPool pool) {
+        this.handler = handler;
+        this.number = number;
+        this.execution = execution;
+        this.whole = whole;
+        this.link = link;
+        this.channel = link.data(number);
+        this.pool = pool;
+        this.sender = ChunkSender.of(parameters, execution, pool, channel);
+        this.pace = new Pace(execution.nanoTime());
+        this.worker = new Worker(execution, "save-" + handler.name(), this::end);
+    }
+
+    StateHandler handler() {
+        return handler;
+    }
+
+    @Override
+    public String name() {
+        return handler.name();
+    }
+
+    @Override
+    public Worker worker() {
+        return worker;
+    }
+
+    Bandwidth bandwidth() {
+        return bandwidth;
+    }
+
+    int round() {
+        return round;
+    }
+
+    boolean isDrained() {
+        return drained;
+    }
+
+    long bytesSent() {
+        return bytesSent;
+    }
+
+    long requiredBytes() {
+        return requiredBytes;
+    }
+
+    long iterableBytes() {
+        return iterableBytes;
+    }
+
+    long downtimeBytes() {
+        return downtimeBytes;
+    }
+
+    /** How many acknowledgements this handler waits for, whether it has asked for them already or not. */
+    int acksOutstanding() {
+        return link.givesAcks() ? Math.max(0, acksWanted - link.acks(number)) : 0;
+    }
+
+    HandlerReport report() {
+        return new HandlerReport(
+                handler.name(),
+                preCopyBytes,
+                bytesSent - preCopyBytes,
+                round,
+                bandwidth.isMeasured() ? bandwidth.bytesPerSecond() : 0,
+                quiesceNanos,
+                stopNanos,
+                completeNanos);
+    }
+
+    /** Worker: begins to save. */
+    void setUp() throws IOException {
+        setUp = true;
+        handler.saveSetup();
+        active = handler.isActive();
+        lastFrame = execution.nanoTime();
+        look(Precision.EXACT);
+        leftInRound = Math.max(1, pending.iterableBytes());
+    }
+
+    /** Tells whether pre-copy can do anything for this handler. */
+    boolean iterates() {
+        return active && handler.iterates();
+    }
+
+    /** The migration's thread: the next {@link #preCopy} goes on until {@link #hold}. */
+    void goOn() {
+        holding = false;
+    }
+
+    /** Any thread: lets {@link #preCopy} return soon, with all that was read on the wire, and with exact figures. */
+    void hold() {
+        holding = true;
+    }
+
+    /** Worker: sends state while the virtual machine runs, round after round, until it is held. */
+    void preCopy() throws IOException {
+        while (!holding) {
+            whole.requireGoingOn();
+            if (!iterates()) {
+                waitFor(() -> holding, PACE_NANOS);
+                continue;
+            }
+            long before = execution.nanoTime();
+            long sentBefore = bytesSent;
+            drained = !handler.iterate(this);
+            long sent = bytesSent - sentBefore;
+            if (sent > 0) {
+                long after = execution.nanoTime();
+                lastFrame = after;
+                bandwidth.transferred(sent, after - before);
+                leftInRound -= sent;
+                look(Precision.ESTIMATE);
+                keepPace(sent, after);
+            }
+            if (drained || leftInRound <= 0) {
+                endRound();
+            }
+        }
+        settle();
+        look(Precision.EXACT);
+        askForAcks();
+        preCopyBytes = bytesSent;
+    }
+
+    @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
+    private void endRound() throws IOException {
+        settle();
+        look(Precision.EXACT);
+        askForAcks();
+        if (bytesSent > roundBegin) {
+            round++;
+            roundBegin = bytesSent;
+        }
+        leftInRound = Math.max(1, pending.iterableBytes());
+        // A small device would do many more rounds before anybody could look at this one.
+        roundSeen = false;
+        whole.roundOver();
+        while (!roundSeen && !holding) {
+            whole.requireGoingOn();
+            waitFor(() -> roundSeen || holding, PACE_NANOS);
+        }
+        if (drained) {
+            waitFor(() -> holding, IDLE_NANOS);
+        }
+    }
+
+    /** The migration's thread: it has looked, and this handler may go on. */
+    void roundSeen() {
+        roundSeen = true;
+    }
+
+    /** Asks for an acknowledgement that is wanted, once all that it is about has gone. */
+    private void askForAcks() throws IOException {
+        if (link.givesAcks() && pending.requiredBytes() == 0 && acksAsked < acksWanted) {
+            acksAsked = acksWanted;
+            sender.flush();
+            channel.send(FrameKind.ACK_WANTED, new Message.Ack(number, acksAsked));
+        }
+    }
+
+    /**
+     * Waits until what was read is on the wire or on disk: what is still on its way there would otherwise go,
+     * unforeseen, in the downtime.
+     */
+    private void settle() throws IOException {
+        if (bytesSent == bytesSettled) {
+            return;
+        }
+        bytesSettled = bytesSent;
+        long begin = execution.nanoTime();
+        sender.flush();
+        link.settle();
+        bandwidth.settled(execution.nanoTime() - begin);
+    }
+
+    private void look(Precision precision) throws IOException {
+        pending.clear();
+        if (active) {
+            handler.pending(whole.thresholdBytes(bandwidth.bytesPerSecond()), precision, pending);
+        }
+        requiredBytes = pending.requiredBytes();
+        iterableBytes = pending.iterableBytes();
+        downtimeBytes = pending.downtimeBytes();
+        acksWanted = pending.acksWanted();
+    }
+
+    /** Waits until the rate allows the next piece; at a low rate that is long enough to be cancelled or missed. */
+    private void keepPace(long sent, long at) throws IOException {
+        pace.sent(sent, whole.fairBytesPerSecond(), at);
+        long wait = pace.waitNanos(execution.nanoTime());
+        while (wait > 0 && !holding) {
+            whole.requireGoingOn();
+            waitFor(() -> holding, Math.min(wait, PACE_NANOS));
+            wait = whole.fairBytesPerSecond() == 0 ? 0 : pace.waitNanos(execution.nanoTime());
+        }
+    }
+
+    /** Waits a little, and shows the peer now and then that this side lives. */
+    private void waitFor(BooleanSupplier condition, long nanos) throws IOException {
+        execution.await(execution.nanoTime() + nanos, condition);
+        worker.alive();
+        ping();
+    }
+
+    private void ping() throws IOException {
+        long now = execution.nanoTime();
+        if (now - lastFrame >= PING_NANOS) {
+            sender.flush();
+            channel.send(FrameKind.PING);
+            lastFrame = now;
+        }
+    }
+
+    /** Worker: the first step down. */
+    void quiesce() throws IOException {
+        long begin = execution.nanoTime();
+        handler.quiesce();
+        quiesceNanos = execution.nanoTime() - begin;
+        look(Precision.FINAL);
+    }
+
+    /** Worker: the second step down. */
+    void stop() throws IOException {
+        long begin = execution.nanoTime();
+        handler.stop();
+        stopNanos = execution.nanoTime() - begin;
+    }
+
+    /** Worker: the first step down is undone. */
+    void unquiesce() throws IOException {
+        handler.unquiesce();
+    }
+
+    /** Worker: the first step back to where the handler was, if it was touched. */
+    void resumeQuiesced() throws IOException {
+        if (setUp) {
+            handler.resumeQuiesced();
+        }
+    }
+
+    /** Worker: the second step back. */
+    void resume() throws IOException {
+        if (setUp) {
+            handler.resume();
+        }
+    }
+
+    /** Worker: sends all that is left, and END. */
+    void complete() throws IOException {
+        long begin = execution.nanoTime();
+        preCopyBytes = bytesSent;
+        sender.flush();
+        channel.send(FrameKind.SWITCHOVER);
+        if (active) {
+            handler.complete(this);
+        }
+        sender.flush();
+        channel.sendEnd();
+        completeNanos = execution.nanoTime() - begin;
+    }
+
+    @Override
+    public PooledBuffer acquire() throws IOException {
+        whole.requireGoingOn();
+        worker.awaitsPeer();
+        try {
+            return sender.acquire();
+        } finally {
+            worker.alive();
+        }
+    }
+
+    @Override
+    public void giveBack(PooledBuffer unused) {
+        sender.giveBack(unused);
+    }
+
+    @Override
+    @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
+    public void send(PooledBuffer chunk) throws IOException {
+        int length = chunk.length();
+        worker.awaitsPeer();
+        try {
+            sender.send(chunk);
+        } finally {
+            worker.alive();
+        }
+        bytesSent += length;
+    }
+
+    @Override
+    public void sendExtra(ByteBuffer extra) throws IOException {
+        if (extra.remaining() > MAX_EXTRA) {
+            throw new MigrationException(
+                    Reason.DEVICE,
+                    handler.name() + ": " + extra.remaining() + " bytes beside its state; the limit is " + MAX_EXTRA);
+        }
+        sender.flush();
+        channel.sendExtra(extra);
+    }
+
+    /** Worker, at its end: whatever it has comes back, for nobody else may still use it. */
+    private void end() {
+        try (pool;
+                sender) {
+            handler.cleanup();
+        }
+    }
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.buffer.PooledBuffer;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything that is saved at a source and loaded at a destination: a VFIO device, or any other part of a machine.
+ *
+ * <p>It is what QEMU calls {@code SaveVMHandlers}; each method names the one that it stands for. A virtual machine
+ * monitor implements it for what is its own; {@link io.vfio4j.migration.handler.VfioDeviceHandler} is the one for
+ * devices. Every method but the three that describe the handler does nothing unless it is overridden.
+ *
+ * <p>All calls of a migration come one at a time, from {@link #prepare} to {@link #cleanup} on one thread of the
+ * handler's own; other handlers' calls run beside them. A call that does not return within
+ * {@link MigrationParameters#handlerLimit} ends the migration. What a method throws, of any type, ends it too, before
+ * COMMIT with all handlers taken back.
+ *
+ * <p>At the source: {@code prepare, saveSetup, (pending, iterate)*, quiesce, pending(FINAL), stop, complete, release,
+ * cleanup}; when the switchover is withdrawn after {@code quiesce}, {@code unquiesce} and on with {@code iterate}; when
+ * the migration fails, {@code resumeQuiesced, resume, cleanup}. At the destination: {@code prepare, rehearse,
+ * loadSetup, (load, loadExtra, initialLoaded)*, switchoverStart, load*, loadFinish, resumeQuiesced, resume, cleanup};
+ * when it fails, {@code discard, cleanup}.
+ */
+public interface StateHandler {
+
+    /** How exact {@link #pending} has to be. */
+    enum Precision {
+        /** From what is known: no system call. Called after each piece: QEMU's {@code state_pending_estimate}. */
+        ESTIMATE,
+        /** Asked for anew. Called at the end of a round: QEMU's {@code state_pending_exact}. */
+        EXACT,
+        /** The last look, when all handlers are quiesced and the virtual machine is stopped: part of the downtime. */
+        FINAL
+    }
+
+    /** What a handler has to do with peer-to-peer DMA. */
+    enum PeerToPeer {
+        /** It is no device. */
+        NONE,
+        /** It can be kept from it while the others still run. */
+        QUIESCES,
+        /** It cannot: beside other devices it is refused, unless the caller allows it. */
+        CANNOT_QUIESCE
+    }
+
+    /**
+     * What a handler is, for the other side to compare.
+     *
+     * @param kind what sort of state it is, such as {@code vfio}
+     * @param version of the state's format, &gt; 0
+     * @param attributes what else must be known, at most {@link #MAX_ATTRIBUTES}; keys and values of at most
+     *     {@link #MAX_LENGTH} bytes
+     */
+    record Description(String kind, int version, Map<String, String> attributes) {
+        /** How many attributes there can be. */
+        public static final int MAX_ATTRIBUTES = 8;
+
+        /** How long a name, kind, key or value can be, in bytes of UTF-8. */
+        public static final int MAX_LENGTH = 96;
+
+        /** Copies the attributes. */
+        public Description {
+            attributes = Map.copyOf(attributes);
+        }
+    }
+
+    /**
+     * How long a device takes for the arcs that will be part of the downtime.
+     *
+     * @param stopNanos to STOP, in nanoseconds
+     * @param quiescedNanos to RUNNING_P2P, in nanoseconds
+     * @param runNanos to RUNNING, in nanoseconds
+     */
+    record Rehearsal(long stopNanos, long quiescedNanos, long runNanos) {
+        /** What takes no time worth speaking of. */
+        public static final Rehearsal NOTHING = new Rehearsal(0, 0, 0);
+    }
+
+    /**
+     * Returns what ties this handler to the one at the other side: {@code idstr} and {@code instance_id} in QEMU.
+     *
+     * @return a name that no other handler of this migration has
+     */
+    String name();
+
+    /**
+     * Returns what the handler is.
+     *
+     * @return the description, the same whenever it is asked for
+     */
+    Description description();
+
+    /**
+     * Tells whether the handler's state, once known to the other side, fits here. Destination only.
+     *
+     * @param source the description of the handler of the same name
+     * @return why it does not, as one line for a person; null when it does
+     */
+    default @Nullable String misfit(Description source) {
+        Description here = description();
+        if (!source.kind().equals(here.kind())) {
+            return "the source's is of kind " + source.kind() + ", this one of kind " + here.kind();
+        }
+        return source.version() == here.version()
+                ? null
+                : "the source's state has version " + source.version() + ", this one loads version " + here.version();
+    }
+
+    /**
+     * Returns what the handler has to do with peer-to-peer DMA.
+     *
+     * @return its part
+     */
+    default PeerToPeer peerToPeer() {
+        return PeerToPeer.NONE;
+    }
+
+    /**
+     * Says no if there is a reason, before anything is touched: {@code save_prepare}. Both sides.
+     *
+     * @throws IOException why not
+     */
+    default void prepare() throws IOException {}
+
+    /**
+     * Tells whether the machine runs, as far as this handler knows. Asked after {@link #prepare}, at the source.
+     *
+     * @return false for a device that is stopped, as that of a paused virtual machine is
+     */
+    default boolean isRunning() {
+        return true;
+    }
+
+    /**
+     * Begins to save: {@code save_setup}. The virtual machine runs.
+     *
+     * @throws IOException when it cannot
+     */
+    default void saveSetup() throws IOException {}
+
+    /**
+     * Tells whether there is anything to save: {@code is_active}. Asked once, after {@link #saveSetup}.
+     *
+     * @return false for a handler that has nothing to send in this migration
+     */
+    default boolean isActive() {
+        return true;
+    }
+
+    /**
+     * Tells whether {@link #iterate} makes sense now: {@code is_active_iterate}.
+     *
+     * @return true only while the handler's state can be read with the virtual machine running
+     */
+    default boolean iterates() {
+        return false;
+    }
+
+    /**
+     * Says what is left.
+     *
+     * <p>The mapping of {@code state_pending_estimate(threshold_size, must_precopy, can_postcopy)} and
+     * {@code state_pending_exact}: {@code must_precopy} is the sum of {@link Pending#requiredBytes},
+     * {@code preCopyBytes} and {@code stoppedBytes}, {@code can_postcopy} is {@code laterBytes}. QEMU's handlers had
+     * the threshold to hold a switchover back until their first part had gone; here a handler says that outright by
+     * {@code requiredBytes} and by the acknowledgements that it wants ({@code switchover_ack_pending}).
+     *
+     * @param thresholdBytes how many bytes fit into the downtime limit at the measured rate: what is far above it need
+     *     not be exact
+     * @param precision how exact to be
+     * @param pending what to fill in; it comes with zeros
+     * @throws IOException when it cannot tell
+     */
+    default void pending(long thresholdBytes, Precision precision, Pending pending) throws IOException {}
+
+    /**
+     * Sends one piece, with the virtual machine running: {@code save_live_iterate}.
+     *
+     * @param out where to
+     * @return false when there was nothing to send now
+     * @throws IOException when it cannot be read or sent
+     */
+    default boolean iterate(StateOutput out) throws IOException {
+        return false;
+    }
+
+    /**
+     * Keeps the device from peer-to-peer DMA, the first of two steps down: the "prepare" callback of QEMU's virtual
+     * machine state handlers. The virtual machine is stopped; all handlers do this before any does the next step.
+     *
+     * @throws IOException when it cannot
+     */
+    default void quiesce() throws IOException {}
+
+    /**
+     * Undoes {@link #quiesce} when the switchover is withdrawn; the virtual machine runs on thereafter.
+     *
+     * @throws IOException when it cannot
+     */
+    default void unquiesce() throws IOException {}
+
+    /**
+     * Stops the device, the second step down. What it holds does not change any more.
+     *
+     * @throws IOException when it cannot
+     */
+    default void stop() throws IOException {}
+
+    /**
+     * Sends all that is left: {@code save_complete_precopy_thread}. The handlers do this beside each other.
+     *
+     * @param out where to
+     * @throws IOException when it cannot be read or sent
+     */
+    default void complete(StateOutput out) throws IOException {}
+
+    /**
+     * Lets go at the source: the destination has the state and runs.
+     *
+     * @throws IOException when it cannot; that is told, and undoes nothing
+     */
+    default void release() throws IOException {}
+
+    /**
+     * Lets the device run without peer-to-peer DMA, the first of two steps up: all handlers do this before any does the
+     * next step. At the destination after COMMIT; at the source when the migration failed, whatever had been done
+     * before.
+     *
+     * @throws IOException when it cannot
+     */
+    default void resumeQuiesced() throws IOException {}
+
+    /**
+     * Lets the device run, the second step up: it is as if there had been no migration. A handler that did not run
+     * before the migration is taken back to where it was.
+     *
+     * @throws IOException when it cannot
+     */
+    default void resume() throws IOException {}
+
+    /** Gives back what the migration took, however it ended: {@code save_cleanup}, {@code load_cleanup}. */
+    default void cleanup() {}
+
+    /**
+     * Does what the downtime will ask of the destination, and says how long it took. What the handler holds is about to
+     * be replaced.
+     *
+     * @return the times
+     * @throws IOException when it fails
+     */
+    default Rehearsal rehearse() throws IOException {
+        return Rehearsal.NOTHING;
+    }
+
+    /**
+     * Gets ready to load: {@code load_setup}.
+     *
+     * @throws IOException when it cannot
+     */
+    default void loadSetup() throws IOException {}
+
+    /**
+     * Loads a piece of what {@link #iterate} and {@link #complete} sent, in their order: {@code load_state},
+     * {@code load_state_buffer}.
+     *
+     * @param chunk a piece whose checksum was found right; valid until this returns
+     * @throws IOException when it is refused
+     */
+    default void load(PooledBuffer chunk) throws IOException {}
+
+    /**
+     * Loads what {@link StateOutput#sendExtra} sent, in its place among the pieces.
+     *
+     * @param extra little-endian, set to what was sent; valid until this returns
+     * @throws IOException when it is refused
+     */
+    default void loadExtra(ByteBuffer extra) throws IOException {}
+
+    /**
+     * Gets ready for the switchover as far as that is possible now that all initial bytes are loaded; the source waits
+     * for this to return: {@code switchover_ack} in QEMU.
+     *
+     * @throws IOException when it cannot
+     */
+    default void initialLoaded() throws IOException {}
+
+    /**
+     * Hears that what follows is what the source sends while it is stopped: {@code switchover_start}.
+     *
+     * @throws IOException when it cannot
+     */
+    default void switchoverStart() throws IOException {}
+
+    /**
+     * Checks what was loaded, and says no if it is not good. All handlers have all their pieces.
+     *
+     * @throws IOException when it is refused
+     */
+    default void loadFinish() throws IOException {}
+
+    /**
+     * Throws away at the destination what was loaded: the source goes on with it.
+     *
+     * @throws IOException when it cannot; that is told
+     */
+    default void discard() throws IOException {}
+
+    /**
+     * Keeps at the destination what was loaded, although it cannot run: the source has let go of it.
+     *
+     * @return whether it still has it all
+     */
+    default boolean hold() {
+        return true;
+    }
+}

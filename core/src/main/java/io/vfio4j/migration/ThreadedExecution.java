@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.transport.SystemTransport;
+import io.vfio4j.transport.Transport;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+
+/** Real time and threads: this library's own platform threads, or whatever the caller's executor has. */
+final class ThreadedExecution implements Execution {
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private final Executor executor;
+
+    ThreadedExecution(Executor executor) {
+        this.executor = executor;
+    }
+
+    /** Platform threads, for a blocked downcall holds its carrier. */
+    static void ownThread(Runnable work) {
+        Thread.ofPlatform().name("vfio4j-thread").daemon().start(work);
+    }
+
+    @Override
+    public long nanoTime() {
+        return System.nanoTime();
+    }
+
+    @Override
+    public Task start(String name, Runnable work) {
+        CountDownLatch ended = new CountDownLatch(1);
+        executor.execute(() -> {
+            Thread thread = Thread.currentThread();
+            String before = thread.getName();
+            thread.setName("vfio4j-" + name);
+            try {
+                work.run();
+            } finally {
+                thread.setName(before);
+                ended.countDown();
+                changed();
+            }
+        });
+        return () -> awaitUninterruptibly(ended);
+    }
+
+    @Override
+    public boolean await(long deadline, BooleanSupplier condition) {
+        boolean interrupted = false;
+        lock.lock();
+        try {
+            while (!condition.getAsBoolean()) {
+                long left = deadline - System.nanoTime();
+                if (left <= 0) {
+                    return false;
+                }
+                try {
+                    changed.awaitNanos(left);
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            return true;
+        } finally {
+            lock.unlock();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    @Override
+    public void changed() {
+        lock.lock();
+        try {
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public Lock newLock() {
+        return new ReentrantLock();
+    }
+
+    @Override
+    public Transport openTransport() {
+        return new SystemTransport(executor);
+    }
+
+    private static void awaitUninterruptibly(CountDownLatch latch) {
+        boolean interrupted = false;
+        boolean ended = false;
+        while (!ended) {
+            try {
+                latch.await();
+                ended = true;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

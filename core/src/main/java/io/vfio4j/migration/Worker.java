@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The thread that all calls of one handler are made on, one action after the other.
+ *
+ * <p>The migration's thread starts actions and looks whether they are done; it never makes the calls itself, for a
+ * driver may keep a thread for as long as it likes.
+ */
+final class Worker {
+    /** What a worker does. */
+    @FunctionalInterface
+    interface Action {
+        void run() throws IOException;
+    }
+
+    private static final long FOREVER = Long.MAX_VALUE / 2;
+
+    private final Execution execution;
+    private final Execution.Task task;
+    private volatile @Nullable Action action;
+    private volatile @Nullable IOException failure;
+    private volatile long aliveAt;
+    private volatile boolean ending;
+    private final Runnable atEnd;
+
+    /**
+     * Starts the thread.
+     *
+     * @param atEnd what the thread does last, also when it comes back from a call that nobody waited for any more
+     */
+    Worker(Execution execution, String name, Runnable atEnd) {
+        this.execution = execution;
+        this.atEnd = atEnd;
+        this.task = execution.start(name, this::work);
+    }
+
+    /** Starts an action; the one before is done. */
+    void start(Action next) {
+        failure = null;
+        aliveAt = execution.nanoTime();
+        action = next;
+        execution.changed();
+    }
+
+    /** Tells whether the last action is done, well or badly. */
+    boolean isIdle() {
+        return action == null;
+    }
+
+    /** Why the last action failed; null when it did not. */
+    @Nullable
+    IOException failure() {
+        return failure;
+    }
+
+    /** On the worker's thread: it makes progress. Called per chunk: one clock reading and one volatile write. */
+    void alive() {
+        aliveAt = execution.nanoTime();
+    }
+
+    /** On the worker's thread: what it waits for now is the peer, which has a limit of its own. */
+    void awaitsPeer() {
+        aliveAt = execution.nanoTime() + FOREVER;
+    }
+
+    /** Tells since when nothing has been heard of the action that it is in. */
+    long aliveAt() {
+        return aliveAt;
+    }
+
+    /** Lets the thread end after its action. */
+    void end() {
+        ending = true;
+        execution.changed();
+    }
+
+    /** Waits for the thread's end, unless it hangs in a call: then it ends whenever that returns. */
+    void join() {
+        if (isIdle()) {
+            task.join();
+        }
+    }
+
+    private void work() {
+        try {
+            while (true) {
+                execution.await(execution.nanoTime() + FOREVER, () -> action != null || ending);
+                Action next = action;
+                if (next == null) {
+                    return;
+                }
+                failure = run(next);
+                action = null;
+                execution.changed();
+            }
+        } finally {
+            failure = run(atEnd::run);
+        }
+    }
+
+    /** A handler is somebody else's code: whatever it throws is a failure of the migration, and no more than that. */
+    private static @Nullable IOException run(Action action) {
+        try {
+            action.run();
+            return null;
+        } catch (IOException e) {
+            return e;
+        } catch (RuntimeException | Error e) {
+            return new IOException("unexpected: " + e, e);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.observe;
+
+/**
+ * What one handler has done in an outgoing migration, so far or in the end.
+ *
+ * @param name the handler's name
+ * @param preCopyBytes how many bytes of its state went with the virtual machine running
+ * @param stopCopyBytes how many went in the downtime
+ * @param rounds how many rounds of pre-copy it had
+ * @param bytesPerSecond the rate that was measured of it; 0 where too little went
+ * @param quiesceNanos how long its first step down took, in nanoseconds
+ * @param stopNanos how long its second step down took, in nanoseconds
+ * @param drainNanos how long it took to send what was left, in nanoseconds
+ */
+public record HandlerReport(
+        String name,
+        long preCopyBytes,
+        long stopCopyBytes,
+        int rounds,
+        long bytesPerSecond,
+        long quiesceNanos,
+        long stopNanos,
+        long drainNanos) {}
