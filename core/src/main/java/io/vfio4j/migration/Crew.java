@@ -39,7 +39,7 @@ final class Crew<M extends Crew.Member> {
     record Trouble<M>(M member, MigrationException failure) {}
 
     /** A call that goes on after a cancellation or a failure is waited for no longer than this. */
-    private static final long IMPATIENT_NANOS = 5_000_000_000L;
+    private static final long IMPATIENT_NANOS = 8_000_000_000L;
 
     private static final long MILLI = 1_000_000;
 
@@ -69,8 +69,9 @@ final class Crew<M extends Crew.Member> {
         return members;
     }
 
-    /** Begins a step, which {@link #finish} ends. */
+    /** Begins a step, which {@link #finish} ends. Who has come back from a call that was given up takes part again. */
     void start(Step<M> step) {
+        hanging.removeIf(member -> member.worker().isIdle());
         for (M member : members) {
             if (!hanging.contains(member)) {
                 member.worker().start(() -> step.run(member));
@@ -124,11 +125,6 @@ final class Crew<M extends Crew.Member> {
         return troubles();
     }
 
-    /** Those that do not answer any more: nobody knows what they do. */
-    Set<M> hanging() {
-        return hanging;
-    }
-
     /** Ends all threads, and waits for them, but for those that hang. */
     void dismiss() {
         members.forEach(member -> member.worker().end());
@@ -179,11 +175,8 @@ final class Crew<M extends Crew.Member> {
                         member,
                         new MigrationException(
                                 Reason.DEVICE,
-                                member.name() + ": it has not answered for "
-                                        + (execution.nanoTime()
-                                                        - member.worker().aliveAt())
-                                                / MILLI
-                                        + " ms; nobody knows what it does, so reset it when it answers again")));
+                                member.name() + ": it does not answer; nobody knows what it does, so reset it when it "
+                                        + "answers again")));
             } else if (failure != null) {
                 troubles.add(new Trouble<>(member, named(member.name(), failure)));
             }

@@ -56,7 +56,7 @@ final class IncomingPeerLink implements IncomingLink {
 
     @Override
     public Message.Hello awaitHello() throws IOException {
-        return firstFrame(parameters.acceptLimit(), Frame.CONTROL_STREAM, this::hello);
+        return firstFrame(parameters.acceptLimit(), FIRST_FRAME_LIMIT, Frame.CONTROL_STREAM, this::hello);
     }
 
     private Message.Hello hello(FrameChannel channel) throws IOException {
@@ -88,8 +88,10 @@ final class IncomingPeerLink implements IncomingLink {
             control().send(FrameKind.PING);
         }
         for (int i = 0; i < hello.offers().size(); i++) {
+            // The source may be silent for as long as ever, but not when a stranger came before it.
             data.add(firstFrame(
                     parameters.peerLimit(),
+                    parameters.peerLimit().dividedBy(2),
                     OutgoingPeerLink.FIRST_STREAM + i,
                     opened -> attach(opened, hello.migration())));
             data.forEach(this::closeIfClosed);
@@ -203,7 +205,7 @@ final class IncomingPeerLink implements IncomingLink {
     }
 
     /** Accepts connections until one begins as it should. */
-    private <T> T firstFrame(Duration wait, int stream, Greeting<T> greeting) throws IOException {
+    private <T> T firstFrame(Duration wait, Duration frameLimit, int stream, Greeting<T> greeting) throws IOException {
         long deadline = execution.nanoTime() + wait.toNanos();
         while (true) {
             Connection connection =
@@ -211,7 +213,7 @@ final class IncomingPeerLink implements IncomingLink {
             FrameChannel channel = new FrameChannel(libc, execution, connection, stream);
             boolean taken = false;
             try {
-                channel.within(FIRST_FRAME_LIMIT);
+                channel.within(frameLimit);
                 T result = greeting.read(channel);
                 channel.within(null);
                 taken = true;

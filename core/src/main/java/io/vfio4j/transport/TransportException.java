@@ -22,7 +22,14 @@ public final class TransportException extends IOException {
 
     private final Problem problem;
 
-    TransportException(Problem problem, String message, @Nullable Throwable cause) {
+    /**
+     * Makes an exception.
+     *
+     * @param problem what went wrong
+     * @param message whose connection it was, and what failed, as one line for a person
+     * @param cause the failure behind it; null when there is none
+     */
+    public TransportException(Problem problem, String message, @Nullable Throwable cause) {
         super(message, cause);
         this.problem = problem;
     }

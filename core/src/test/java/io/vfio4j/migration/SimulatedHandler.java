@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.buffer.PooledBuffer;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * State that changes while its virtual machine runs, and notices what a migration does wrong with it: pieces that are
+ * lost or out of order, steps that some handlers take before others have done theirs.
+ */
+final class SimulatedHandler implements StateHandler {
+    /** Where it is between running and stopped. */
+    enum Position {
+        RUNNING,
+        QUIESCED,
+        STOPPED,
+        LOADING,
+        LOADED,
+        EMPTY
+    }
+
+    private static final int PAGES = 24;
+    private static final int INITIAL = 3;
+    private static final int PIECE = 16;
+    private static final int NO_PAGE = -1;
+
+    private final String name;
+    private final SimulatedWorld world;
+    private final SimulatedMachine machine;
+    private final List<SimulatedHandler> siblings;
+    private final int[] pages = new int[PAGES];
+    private final BitSet dirty = new BitSet();
+    private Position position;
+    private int initialLeft = INITIAL;
+    private int acksWanted = 1;
+    private boolean reinitOnQuiesce;
+    private int pieces;
+    private boolean switchoverStarted;
+    private boolean siblingsMayFail;
+
+    SimulatedHandler(
+            String name,
+            SimulatedWorld world,
+            SimulatedMachine machine,
+            Position position,
+            List<SimulatedHandler> siblings) {
+        this.name = name;
+        this.world = world;
+        this.machine = machine;
+        this.position = position;
+        this.siblings = siblings;
+        siblings.add(this);
+    }
+
+    void reinitOnQuiesce() {
+        reinitOnQuiesce = true;
+    }
+
+    /** One of the handlers of this side is going to fail: they cannot keep together. */
+    void siblingsMayFail() {
+        siblingsMayFail = true;
+    }
+
+    Position position() {
+        return position;
+    }
+
+    int[] pages() {
+        return pages.clone();
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public Description description() {
+        return new Description("simulated", 1, Map.of());
+    }
+
+    @Override
+    public void saveSetup() {
+        dirty.set(0, PAGES);
+        initialLeft = INITIAL;
+    }
+
+    @Override
+    public boolean iterates() {
+        return true;
+    }
+
+    @Override
+    public void pending(long thresholdBytes, Precision precision, Pending pending) {
+        pending.requiredBytes((long) initialLeft * PIECE)
+                .preCopyBytes((long) dirty.cardinality() * PIECE)
+                .acksWanted(acksWanted);
+    }
+
+    @Override
+    public boolean iterate(StateOutput out) throws IOException {
+        if (machine.runs() && world.random().nextInt(3) == 0) {
+            int page = world.random().nextInt(PAGES);
+            pages[page] = world.random().nextInt();
+            dirty.set(page);
+        }
+        if (initialLeft == 0 && dirty.isEmpty()) {
+            return false;
+        }
+        sendPiece(out);
+        return true;
+    }
+
+    private void sendPiece(StateOutput out) throws IOException {
+        PooledBuffer buffer = out.acquire();
+        int page = NO_PAGE;
+        if (initialLeft > 0) {
+            initialLeft--;
+        } else {
+            page = dirty.nextSetBit(0);
+            dirty.clear(page);
+        }
+        buffer.view(PooledBuffer.HEAD_ROOM, PooledBuffer.HEAD_ROOM + PIECE)
+                .putInt(pieces++)
+                .putInt(page)
+                .putInt(page == NO_PAGE ? 0 : pages[page])
+                .putInt(initialLeft);
+        buffer.length(PIECE);
+        out.send(buffer);
+    }
+
+    @Override
+    public void quiesce() {
+        position = Position.QUIESCED;
+        if (reinitOnQuiesce) {
+            reinitOnQuiesce = false;
+            initialLeft = 2;
+            acksWanted++;
+            world.note(name + " has new initial data");
+        }
+    }
+
+    @Override
+    public void unquiesce() {
+        position = Position.RUNNING;
+    }
+
+    @Override
+    public void stop() {
+        require(
+                siblings.stream().noneMatch(sibling -> sibling.position == Position.RUNNING),
+                "stopped before all quiesced");
+        require(!machine.runs(), "stopped while the virtual machine runs");
+        position = Position.STOPPED;
+    }
+
+    @Override
+    public void complete(StateOutput out) throws IOException {
+        require(position == Position.STOPPED, "completed while not stopped");
+        while (initialLeft > 0 || !dirty.isEmpty()) {
+            sendPiece(out);
+        }
+        out.sendExtra(ByteBuffer.allocate(Integer.BYTES)
+                .order(java.nio.ByteOrder.LITTLE_ENDIAN)
+                .putInt(pieces)
+                .flip());
+    }
+
+    @Override
+    public void release() {
+        require(position == Position.STOPPED, "released while not stopped");
+    }
+
+    @Override
+    public void resumeQuiesced() {
+        require(position != Position.EMPTY && position != Position.LOADING, "run without a whole state");
+        position = Position.QUIESCED;
+    }
+
+    @Override
+    public void resume() {
+        require(
+                siblingsMayFail
+                        || siblings.stream()
+                                .allMatch(sibling ->
+                                        sibling.position == Position.QUIESCED || sibling.position == Position.RUNNING),
+                "resumed before all were quiesced");
+        position = Position.RUNNING;
+    }
+
+    @Override
+    public void loadSetup() {
+        position = Position.LOADING;
+        pieces = 0;
+    }
+
+    @Override
+    public void load(PooledBuffer chunk) {
+        ByteBuffer piece = chunk.view(PooledBuffer.HEAD_ROOM, PooledBuffer.HEAD_ROOM + chunk.length());
+        require(piece.remaining() == PIECE, "loaded a piece of another size");
+        require(piece.getInt() == pieces, "loaded a piece out of order");
+        pieces++;
+        int page = piece.getInt();
+        int value = piece.getInt();
+        if (page != NO_PAGE) {
+            pages[page] = value;
+        }
+        initialLeft = piece.getInt();
+    }
+
+    @Override
+    public void loadExtra(ByteBuffer extra) {
+        require(extra.getInt() == pieces, "loaded not all pieces before what follows them");
+    }
+
+    @Override
+    public void initialLoaded() {
+        require(initialLeft == 0, "asked for an acknowledgement before all initial data was loaded");
+    }
+
+    @Override
+    public void switchoverStart() {
+        require(!switchoverStarted, "told twice of the switchover");
+        switchoverStarted = true;
+    }
+
+    @Override
+    public void loadFinish() {
+        require(switchoverStarted, "finished before the switchover");
+        position = Position.LOADED;
+    }
+
+    @Override
+    public void discard() {
+        position = Position.EMPTY;
+    }
+
+    @Override
+    public boolean hold() {
+        position = Position.LOADED;
+        return true;
+    }
+
+    private void require(boolean holds, String otherwise) {
+        if (!holds) {
+            world.fail(name + ": " + otherwise);
+        }
+    }
+}

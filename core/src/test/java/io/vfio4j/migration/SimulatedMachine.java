@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/** The virtual machine of one process of a simulation, which notices when two of them run. */
+final class SimulatedMachine implements VirtualMachine {
+    private final SimulatedWorld world;
+    private final SimulatedProcess process;
+    private boolean runs;
+    private boolean ran;
+    private boolean stopFails;
+    private boolean resumeFails;
+    private @Nullable SimulatedMachine other;
+
+    SimulatedMachine(SimulatedWorld world, SimulatedProcess process, boolean runs) {
+        this.world = world;
+        this.process = process;
+        this.runs = runs;
+    }
+
+    void other(SimulatedMachine there) {
+        other = there;
+    }
+
+    void failStop() {
+        stopFails = true;
+    }
+
+    void failResume() {
+        resumeFails = true;
+    }
+
+    /** Tells whether it runs now. */
+    boolean runs() {
+        return runs && !process.hasCrashed();
+    }
+
+    /** Tells whether it has run at some time since it was resumed. */
+    boolean ran() {
+        return ran;
+    }
+
+    @Override
+    public void stop() throws IOException {
+        world.letOthersRun();
+        if (stopFails) {
+            stopFails = false;
+            throw new IOException("the virtual machine does not stop");
+        }
+        runs = false;
+        world.note("the virtual machine is stopped");
+    }
+
+    @Override
+    public void resume() throws IOException {
+        world.letOthersRun();
+        if (process.hasCrashed()) {
+            throw new IOException("the process has crashed");
+        }
+        if (resumeFails) {
+            throw new IOException("the virtual machine does not resume");
+        }
+        if (other != null && other.runs()) {
+            world.fail("two virtual machines run");
+        }
+        runs = true;
+        ran = true;
+        world.note("the virtual machine runs");
+    }
+}

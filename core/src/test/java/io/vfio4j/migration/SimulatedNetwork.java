@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.transport.Connection;
+import io.vfio4j.transport.Listener;
+import io.vfio4j.transport.OutgoingFile;
+import io.vfio4j.transport.Transport;
+import io.vfio4j.transport.TransportAddress;
+import io.vfio4j.transport.TransportException;
+import io.vfio4j.transport.TransportException.Problem;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What connects the processes of a simulation: bytes arrive in order, after some time, or not at all any more.
+ *
+ * <p>It can be cut and stalled, and tells of every message that is sent, which is when that is to happen.
+ */
+final class SimulatedNetwork {
+    static final TransportAddress.Peer ADDRESS = new TransportAddress.Tcp("simulated", 1);
+
+    /** What fits into a connection: little, so that a writer waits for its reader. */
+    private static final int CAPACITY = 32 << 10;
+
+    private static final int MOST_LATENCY_MICROS = 500;
+
+    private final SimulatedWorld world;
+    private final List<Wire> wires = new ArrayList<>();
+    private @Nullable Port port;
+    private long stalledUntil;
+    private int messages;
+    private IntConsumer beforeMessage = number -> {};
+
+    SimulatedNetwork(SimulatedWorld world) {
+        this.world = world;
+    }
+
+    /** Sets who is told of each message, by its number from 1 on, before it goes. */
+    void beforeMessage(IntConsumer hook) {
+        beforeMessage = hook;
+    }
+
+    int messages() {
+        return messages;
+    }
+
+    boolean isListening() {
+        return port != null;
+    }
+
+    /** Breaks all connections: what is on its way arrives, or is lost. */
+    void cut() {
+        world.note("the network is cut");
+        wires.forEach(wire -> wire.breakDown(world.random().nextBoolean()));
+    }
+
+    /** Nothing arrives for a while. */
+    void stall(long nanos) {
+        world.note("the network stalls for " + nanos / SimulatedWorld.MILLI + " ms");
+        stalledUntil = world.now() + nanos;
+        world.wakeAt(stalledUntil);
+    }
+
+    /** A process is gone: its kernel closes what it had open. */
+    void closeAllOf(SimulatedProcess process) {
+        for (Wire wire : wires) {
+            if (wire.writer == process || wire.reader == process) {
+                wire.breakDown(world.random().nextBoolean());
+            }
+        }
+        Port open = port;
+        if (open != null && open.process == process) {
+            open.close();
+        }
+    }
+
+    /** What is still open, which at the end is a leak. */
+    List<String> open() {
+        List<String> open = new ArrayList<>();
+        wires.stream()
+                .filter(wire -> !wire.writerClosed || !wire.readerClosed)
+                .forEach(wire -> open.add(wire.writer.name() + " to " + wire.reader.name()));
+        if (port != null) {
+            open.add("the listener");
+        }
+        return open;
+    }
+
+    /** Opens what a process sees of the network. */
+    Transport openTransport(SimulatedProcess process) {
+        return new Transport() {
+            @Override
+            public Connection connect(TransportAddress.Peer address, Duration limit) throws TransportException {
+                world.letOthersRun();
+                Port open = port;
+                if (open == null || process.hasCrashed()) {
+                    throw new TransportException(Problem.UNREACHABLE, address + ": nobody listens there", null);
+                }
+                Wire there = wire(process, open.process);
+                Wire back = wire(open.process, process);
+                open.waiting.add(new End(open.process, back, there, limit));
+                return new End(process, there, back, limit);
+            }
+
+            @Override
+            public Listener listen(TransportAddress.Peer address) {
+                Port opened = new Port(process);
+                port = opened;
+                return opened;
+            }
+
+            @Override
+            public Connection openFile(TransportAddress.File address, Duration limit) {
+                throw new UnsupportedOperationException("no files are simulated");
+            }
+
+            @Override
+            public OutgoingFile createFile(TransportAddress.File address, Duration limit) {
+                throw new UnsupportedOperationException("no files are simulated");
+            }
+
+            @Override
+            public void close() {}
+        };
+    }
+
+    private Wire wire(SimulatedProcess writer, SimulatedProcess reader) {
+        Wire wire = new Wire(writer, reader);
+        wires.add(wire);
+        return wire;
+    }
+
+    private record Packet(ByteBuffer bytes, long arrival) {}
+
+    /** One direction of a connection. */
+    private final class Wire {
+        private final SimulatedProcess writer;
+        private final SimulatedProcess reader;
+        private final Deque<Packet> packets = new ArrayDeque<>();
+        private int inFlight;
+        private boolean broken;
+        private boolean writerClosed;
+        private boolean readerClosed;
+
+        private Wire(SimulatedProcess writer, SimulatedProcess reader) {
+            this.writer = writer;
+            this.reader = reader;
+        }
+
+        void breakDown(boolean arrives) {
+            broken = true;
+            if (!arrives) {
+                packets.clear();
+            }
+        }
+
+        boolean takesMore() {
+            return inFlight < CAPACITY || broken || readerClosed || writerClosed;
+        }
+
+        boolean hasArrived() {
+            Packet first = packets.peek();
+            return first != null && first.arrival <= world.now() && stalledUntil <= world.now();
+        }
+
+        boolean hasEnded() {
+            return packets.isEmpty() && (broken || writerClosed);
+        }
+    }
+
+    /** One process's end of a connection. */
+    private final class End implements Connection {
+        private final SimulatedProcess process;
+        private final Wire out;
+        private final Wire in;
+        private long limit;
+        private long last = Long.MAX_VALUE;
+        private boolean readsWait;
+        private boolean readingStopped;
+        private boolean closed;
+
+        End(SimulatedProcess process, Wire out, Wire in, Duration limit) {
+            this.process = process;
+            this.out = out;
+            this.in = in;
+            this.limit = limit.toNanos();
+        }
+
+        @Override
+        public String peer() {
+            return "simulated:" + out.reader.name();
+        }
+
+        @Override
+        public void limit(Duration wait) {
+            limit = wait.toNanos();
+        }
+
+        @Override
+        public void within(@Nullable Duration total) {
+            last = total == null ? Long.MAX_VALUE : world.now() + total.toNanos();
+        }
+
+        @Override
+        public void readsWait(boolean wait) {
+            readsWait = wait;
+        }
+
+        @Override
+        public void write(ByteBuffer from) throws TransportException {
+            int number = ++messages;
+            beforeMessage.accept(number);
+            boolean inTime = world.await(Math.min(last, world.now() + limit), () -> out.takesMore() || closed);
+            if (closed || out.broken || out.readerClosed || process.hasCrashed()) {
+                throw ended();
+            }
+            if (!inTime) {
+                throw silent();
+            }
+            ByteBuffer copy = ByteBuffer.allocate(from.remaining()).put(from).flip();
+            out.inFlight += copy.remaining();
+            Packet before = out.packets.peekLast();
+            long arrival = world.now() + (1 + world.random().nextInt(MOST_LATENCY_MICROS)) * SimulatedWorld.MICRO;
+            arrival = before == null ? arrival : Math.max(before.arrival, arrival);
+            out.packets.add(new Packet(copy, arrival));
+            world.wakeAt(arrival);
+            world.note("sends message " + number + " of " + copy.remaining() + " bytes");
+            world.letOthersRun();
+        }
+
+        @Override
+        public void read(ByteBuffer to) throws TransportException {
+            while (to.hasRemaining()) {
+                if (!readSome(to)) {
+                    throw ended();
+                }
+            }
+        }
+
+        @Override
+        public boolean atEnd(ByteBuffer scratch) throws TransportException {
+            return !readSome(scratch);
+        }
+
+        private boolean readSome(ByteBuffer to) throws TransportException {
+            long bound = readsWait ? Long.MAX_VALUE : Math.min(last, world.now() + limit);
+            boolean inTime = world.await(bound, () -> in.hasArrived() || in.hasEnded() || closed || readingStopped);
+            if (closed || process.hasCrashed()) {
+                throw ended();
+            }
+            if (readingStopped) {
+                return false;
+            }
+            if (!inTime) {
+                throw silent();
+            }
+            Packet first = in.packets.peek();
+            if (first == null) {
+                return false;
+            }
+            int length = Math.min(to.remaining(), first.bytes.remaining());
+            to.put(first.bytes.slice(first.bytes.position(), length));
+            first.bytes.position(first.bytes.position() + length);
+            in.inFlight -= length;
+            if (!first.bytes.hasRemaining()) {
+                in.packets.remove();
+            }
+            return true;
+        }
+
+        private TransportException ended() {
+            return new TransportException(Problem.ENDED, peer() + ": the other side has closed the connection", null);
+        }
+
+        private TransportException silent() {
+            close();
+            return new TransportException(Problem.TIMED_OUT, peer() + ": the other side has been silent", null);
+        }
+
+        @Override
+        public void stopReading() {
+            readingStopped = true;
+        }
+
+        @Override
+        public void close() {
+            closed = true;
+            out.writerClosed = true;
+            in.readerClosed = true;
+        }
+    }
+
+    /** Where connections come in. */
+    private final class Port implements Listener {
+        private final SimulatedProcess process;
+        private final Deque<End> waiting = new ArrayDeque<>();
+        private boolean closed;
+
+        Port(SimulatedProcess process) {
+            this.process = process;
+        }
+
+        @Override
+        public TransportAddress.Peer address() {
+            return ADDRESS;
+        }
+
+        @Override
+        public Connection accept(Duration wait, Duration limit) throws TransportException {
+            world.await(world.now() + wait.toNanos(), () -> !waiting.isEmpty() || closed);
+            if (closed) {
+                throw new TransportException(Problem.ENDED, "stopped listening", null);
+            }
+            End next = waiting.poll();
+            if (next == null) {
+                close();
+                throw new TransportException(Problem.TIMED_OUT, "nobody connected in time", null);
+            }
+            next.limit(limit);
+            return next;
+        }
+
+        @Override
+        public void close() {
+            closed = true;
+            waiting.forEach(End::close);
+            waiting.clear();
+            if (port == this) {
+                port = null;
+            }
+        }
+    }
+}
