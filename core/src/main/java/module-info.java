@@ -4,6 +4,7 @@ import org.jspecify.annotations.NullMarked;
 /** Live migration of VFIO devices: devices, buffers, the stream, transports and the migration itself. */
 @NullMarked
 module io.vfio4j.core {
+    requires jdk.jfr;
     requires static transitive org.jspecify;
     requires transitive io.vfio4j.ffm;
 

@@ -261,9 +261,15 @@ public final class VfioDevice implements AutoCloseable {
         }
         try (Arena arena = Arena.ofConfined()) {
             Feature feature = setStateArgument(arena, target);
+            DeviceStateEvent event = new DeviceStateEvent();
+            event.begin();
             long begin = System.nanoTime();
             int result = fd().feature(feature.argument);
             lastArcNanos = System.nanoTime() - begin;
+            event.device = name;
+            event.target = target.name();
+            event.result = result;
+            event.commit();
             if (result >= 0) {
                 return VfioDeviceFeatureMigState.DATA_FD.get(feature.payload);
             }

@@ -68,7 +68,7 @@ public final class IncomingMigration {
             VirtualMachine vm,
             MigrationParameters parameters,
             MigrationListener listener) {
-        this(libc, handlers, vm, parameters, listener, new ThreadedExecution(ThreadedExecution::ownThread));
+        this(libc, handlers, vm, parameters, listener, new ThreadedExecution(parameters.executor()));
     }
 
     IncomingMigration(
@@ -102,7 +102,9 @@ public final class IncomingMigration {
         }
         stage.compareAndSet(Stage.NEW, Stage.ACTIVE);
         listener.onPhase(Phase.SETUP);
+        MemoryPart memory = MemoryPart.NONE;
         try {
+            memory = MemoryPart.take(parameters, execution, () -> stage.get() == Stage.CANCELLED);
             requireNotCancelled();
             Offers.of(handlers);
             for (StateHandler handler : handlers) {
@@ -125,6 +127,7 @@ public final class IncomingMigration {
             throw ended(new IOException("unexpected: " + e, e));
         } finally {
             link = null;
+            memory.close();
         }
     }
 
@@ -265,18 +268,14 @@ public final class IncomingMigration {
                 || chunk % 4096 != 0
                 || chunksFor(chunk) < parameters.leastChunks()) {
             return "the source sends chunks of " + chunk + " bytes, of which each of " + handlers.size()
-                    + " handlers needs " + parameters.leastChunks() + ", and " + memoryBound()
+                    + " handlers needs " + parameters.leastChunks() + ", and " + parameters.memoryBytes()
                     + " bytes are allowed here";
         }
         return null;
     }
 
-    private long memoryBound() {
-        return (long) parameters.chunks() * parameters.chunkBytes();
-    }
-
     private long chunksFor(int chunkBytes) {
-        return Math.min(BufferPool.MAX_BUFFERS, memoryBound() / handlers.size() / chunkBytes);
+        return Math.min(BufferPool.MAX_BUFFERS, parameters.memoryBytes() / handlers.size() / chunkBytes);
     }
 
     private BufferPool poolFor(int chunkBytes) {

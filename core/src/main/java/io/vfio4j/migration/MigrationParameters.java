@@ -2,7 +2,10 @@
 package io.vfio4j.migration;
 
 import io.vfio4j.buffer.BufferPool;
+import io.vfio4j.buffer.MemoryBudget;
 import java.time.Duration;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a caller can choose about a migration. Immutable; made by a {@link Builder}.
@@ -19,6 +22,11 @@ import java.time.Duration;
  * @param allowDevicesWithoutP2p whether several devices may migrate although one of them cannot be kept from
  *     peer-to-peer DMA
  * @param pauseBeforeSwitchover whether the switchover waits for {@link OutgoingMigration#proceed}
+ * @param memory what several migrations of this process share, beside the bound of each; null for no other bound
+ * @param executor what runs this migration's threads; by default the library's own. Each piece of work that it is given
+ *     must begin at once, on a thread of its own, and lasts as long as the migration: at the source one for each
+ *     handler and two more, at the destination one for each and one more; where reading and sending overlap, two for
+ *     each
  * @param overlap whether reading one chunk overlaps with sending the one before it, on a thread of its own
  */
 public record MigrationParameters(
@@ -32,6 +40,8 @@ public record MigrationParameters(
         boolean switchoverAck,
         boolean allowDevicesWithoutP2p,
         boolean pauseBeforeSwitchover,
+        @Nullable MemoryBudget memory,
+        Executor executor,
         Overlap overlap) {
 
     /** Whether reading and sending overlap. */
@@ -79,15 +89,21 @@ public record MigrationParameters(
 
     /** How many chunks each of several handlers may use, so that all of them keep to the bound. */
     int chunksFor(int handlers) throws MigrationException {
-        int each = Math.min(BufferPool.MAX_BUFFERS, chunks / handlers);
+        long allowed = memoryBytes() / chunkBytes;
         int least = leastChunks();
-        if (each < least) {
+        if (allowed / handlers < least) {
             throw new MigrationException(
                     MigrationException.Reason.DEVICE,
-                    handlers + " handlers need " + handlers * least + " chunks of memory, and " + chunks
+                    handlers + " handlers need " + handlers * least + " chunks of memory, and " + allowed
                             + " are allowed; allow more, or smaller ones");
         }
-        return each;
+        return (int) Math.min(BufferPool.MAX_BUFFERS, allowed / handlers);
+    }
+
+    /** How much memory the data on its way may take. */
+    long memoryBytes() {
+        long own = (long) chunks * chunkBytes;
+        return memory == null ? own : Math.min(own, memory.bytesEach());
     }
 
     /** How many chunks a handler needs at the least. */
@@ -120,6 +136,8 @@ public record MigrationParameters(
         private boolean switchoverAck = true;
         private boolean allowDevicesWithoutP2p;
         private boolean pauseBeforeSwitchover;
+        private @Nullable MemoryBudget memory;
+        private Executor executor = ThreadedExecution.OWN_THREADS;
         private Overlap overlap = Overlap.AUTO;
 
         private Builder() {}
@@ -290,6 +308,28 @@ public record MigrationParameters(
         }
 
         /**
+         * Sets {@link MigrationParameters#memory}.
+         *
+         * @param value the value
+         * @return this
+         */
+        public Builder memory(@Nullable MemoryBudget value) {
+            memory = value;
+            return this;
+        }
+
+        /**
+         * Sets {@link MigrationParameters#executor}.
+         *
+         * @param value the value
+         * @return this
+         */
+        public Builder executor(Executor value) {
+            executor = value;
+            return this;
+        }
+
+        /**
          * Sets {@link MigrationParameters#overlap}.
          *
          * @param value the value; checked by {@link #build}
@@ -324,6 +364,8 @@ public record MigrationParameters(
                     switchoverAck,
                     allowDevicesWithoutP2p,
                     pauseBeforeSwitchover,
+                    memory,
+                    executor,
                     overlap);
         }
     }

@@ -105,7 +105,7 @@ public final class OutgoingMigration {
             MigrationParameters parameters,
             SwitchoverPolicy policy,
             MigrationListener listener) {
-        this(libc, handlers, vm, parameters, policy, listener, new ThreadedExecution(ThreadedExecution::ownThread));
+        this(libc, handlers, vm, parameters, policy, listener, new ThreadedExecution(parameters.executor()));
     }
 
     OutgoingMigration(
@@ -143,7 +143,9 @@ public final class OutgoingMigration {
         }
         stage.compareAndSet(Stage.NEW, Stage.ACTIVE);
         listener.onPhase(Phase.SETUP);
+        MemoryPart memory = MemoryPart.NONE;
         try {
+            memory = MemoryPart.take(parameters, execution, () -> stage.get() == Stage.CANCELLED);
             requireNotCancelled();
             List<Message.Offer> offers = Offers.of(handlers);
             int chunks = parameters.chunksFor(handlers.size());
@@ -165,6 +167,7 @@ public final class OutgoingMigration {
             throw ended(new IOException("unexpected: " + e, e));
         } finally {
             link = null;
+            memory.close();
         }
     }
 
@@ -323,7 +326,7 @@ public final class OutgoingMigration {
             }
             release();
             listener.onPhase(Phase.COMPLETED);
-            return new MigrationReport(
+            MigrationReport report = new MigrationReport(
                     preCopyBytes,
                     bytesSent() - preCopyBytes,
                     switchover.round,
@@ -339,11 +342,26 @@ public final class OutgoingMigration {
                             loaded - drained,
                             resumed - loaded),
                     statistics());
+            record(report);
+            return report;
         } catch (IOException e) {
             throw failed(e, to);
         } catch (RuntimeException | Error e) {
             throw failed(new IOException("unexpected: " + e, e), to);
         }
+    }
+
+    private static void record(MigrationReport report) {
+        SwitchoverEvent event = new SwitchoverEvent();
+        event.predicted = Math.max(0, report.predictedDowntimeNanos());
+        event.downtime = report.downtime().total();
+        event.stopVm = report.downtime().stopVm();
+        event.quiesce = report.downtime().quiesce();
+        event.stopCopy = report.downtime().stopCopy();
+        event.drain = report.downtime().drain();
+        event.load = report.downtime().load();
+        event.resume = report.downtime().resume();
+        event.commit();
     }
 
     /** A switchover that was decided, and when its steps were done. */
@@ -446,7 +464,7 @@ public final class OutgoingMigration {
                 throw new MigrationException(Reason.TRANSPORT, "the other side has ended the connection");
             }
             now = execution.nanoTime();
-            boolean look = roundOver || now >= timeOver;
+            boolean look = roundOver || now >= timeOver || areTooManyBytesSent();
             roundOver = false;
             measureTotal(now);
             progress(Phase.PRE_COPY, now);
@@ -456,6 +474,11 @@ public final class OutgoingMigration {
             crew.members().forEach(OutgoingStream::roundSeen);
             execution.changed();
         }
+    }
+
+    private boolean areTooManyBytesSent() {
+        long limit = limits.maxPreCopyBytes();
+        return limit > 0 && bytesSent() >= limit;
     }
 
     private boolean isEnding() {

@@ -22,6 +22,9 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private static final long IDLE_NANOS = 5_000_000;
     private static final long PACE_NANOS = 50_000_000;
 
+    /** What counts as a stall: more than a slow chunk. */
+    private static final long STALL_NANOS = 20_000_000;
+
     /** What a stream needs to know of the whole migration. */
     interface Whole {
         /** Throws when the migration is not to go on. */
@@ -63,6 +66,8 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile long quiesceNanos;
     private volatile long stopNanos;
     private volatile long completeNanos;
+    private volatile long stalledNanos;
+    private long waitBegin;
     private long bytesSettled;
     private long leftInRound;
     private long roundBegin;
@@ -145,6 +150,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                 bytesSent - preCopyBytes,
                 round,
                 bandwidth.isMeasured() ? bandwidth.bytesPerSecond() : 0,
+                stalledNanos,
                 quiesceNanos,
                 stopNanos,
                 completeNanos);
@@ -211,6 +217,13 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         look(Precision.EXACT);
         askForAcks();
         if (bytesSent > roundBegin) {
+            RoundEvent event = new RoundEvent();
+            event.handler = name();
+            event.round = round;
+            event.bytes = bytesSent;
+            event.leftBytes = pending.iterableBytes();
+            event.bytesPerSecond = bandwidth.bytesPerSecond();
+            event.commit();
             round++;
             roundBegin = bytesSent;
         }
@@ -345,11 +358,29 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     @Override
     public PooledBuffer acquire() throws IOException {
         whole.requireGoingOn();
-        worker.awaitsPeer();
+        awaitPeer();
         try {
             return sender.acquire();
         } finally {
-            worker.alive();
+            peerAnswered();
+        }
+    }
+
+    private void awaitPeer() {
+        waitBegin = execution.nanoTime();
+        worker.awaitsPeer();
+    }
+
+    @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
+    private void peerAnswered() {
+        worker.alive();
+        long waited = worker.aliveAt() - waitBegin;
+        if (waited > STALL_NANOS) {
+            stalledNanos += waited;
+            StallEvent event = new StallEvent();
+            event.handler = name();
+            event.waited = waited;
+            event.commit();
         }
     }
 
@@ -362,11 +393,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
     public void send(PooledBuffer chunk) throws IOException {
         int length = chunk.length();
-        worker.awaitsPeer();
+        awaitPeer();
         try {
             sender.send(chunk);
         } finally {
-            worker.alive();
+            peerAnswered();
         }
         bytesSent += length;
     }

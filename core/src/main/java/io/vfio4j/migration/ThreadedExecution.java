@@ -12,6 +12,9 @@ import java.util.function.BooleanSupplier;
 
 /** Real time and threads: this library's own platform threads, or whatever the caller's executor has. */
 final class ThreadedExecution implements Execution {
+    /** This library's own threads. */
+    static final Executor OWN_THREADS = ThreadedExecution::ownThread;
+
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final Executor executor;
@@ -21,7 +24,7 @@ final class ThreadedExecution implements Execution {
     }
 
     /** Platform threads, for a blocked downcall holds its carrier. */
-    static void ownThread(Runnable work) {
+    private static void ownThread(Runnable work) {
         Thread.ofPlatform().name("vfio4j-thread").daemon().start(work);
     }
 

@@ -9,6 +9,8 @@ package io.vfio4j.observe;
  * @param stopCopyBytes how many went in the downtime
  * @param rounds how many rounds of pre-copy it had
  * @param bytesPerSecond the rate that was measured of it; 0 where too little went
+ * @param stalledNanos how long it waited, all in all, for the other side to take what it had; a wait of less than 20 ms
+ *     does not count
  * @param quiesceNanos how long its first step down took, in nanoseconds
  * @param stopNanos how long its second step down took, in nanoseconds
  * @param drainNanos how long it took to send what was left, in nanoseconds
@@ -19,6 +21,7 @@ public record HandlerReport(
         long stopCopyBytes,
         int rounds,
         long bytesPerSecond,
+        long stalledNanos,
         long quiesceNanos,
         long stopNanos,
         long drainNanos) {}

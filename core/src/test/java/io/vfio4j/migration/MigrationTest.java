@@ -17,8 +17,6 @@ import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.MigrationParameters.Overlap;
 import io.vfio4j.migration.handler.VfioDeviceHandler;
-import io.vfio4j.observe.MigrationListener;
-import io.vfio4j.observe.MigrationProgress;
 import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.observe.Phase;
 import io.vfio4j.testing.LeakCheck;
@@ -30,13 +28,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
-import java.util.List;
 import java.util.Random;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -578,75 +571,6 @@ class MigrationTest {
         @Override
         public void close() throws InterruptedException {
             stop();
-        }
-    }
-
-    private static final class Recorder implements MigrationListener {
-        private final BlockingQueue<String> listening = new ArrayBlockingQueue<>(4);
-        private final List<Phase> phases = Collections.synchronizedList(new ArrayList<>());
-        private final List<String> notices = Collections.synchronizedList(new ArrayList<>());
-        private volatile @Nullable Phase throwAt;
-        private volatile @Nullable Phase actAt;
-        private volatile Runnable action = () -> {};
-        private volatile Runnable onProgress = () -> {};
-
-        void at(Phase phase, Runnable call) {
-            action = call;
-            actAt = phase;
-        }
-
-        @Override
-        public void onListening(String address) {
-            listening.add(address);
-        }
-
-        @Override
-        public void onPhase(Phase phase) {
-            phases.add(phase);
-            if (phase == actAt) {
-                action.run();
-            }
-            if (phase == throwAt) {
-                throw new IllegalStateException("a listener that throws");
-            }
-        }
-
-        @Override
-        public void onProgress(MigrationProgress progress) {
-            onProgress.run();
-        }
-
-        @Override
-        public void onNotice(String text) {
-            notices.add(text);
-        }
-    }
-
-    private static final class RecordingVm implements VirtualMachine {
-        private final List<String> calls = Collections.synchronizedList(new ArrayList<>());
-        private volatile @Nullable IOException stopFailure;
-        private volatile @Nullable IOException resumeFailure;
-
-        boolean runs() {
-            return calls.isEmpty() || calls.getLast().equals("resume");
-        }
-
-        @Override
-        public void stop() throws IOException {
-            calls.add("stop");
-            IOException failure = stopFailure;
-            if (failure != null) {
-                throw failure;
-            }
-        }
-
-        @Override
-        public void resume() throws IOException {
-            calls.add("resume");
-            IOException failure = resumeFailure;
-            if (failure != null) {
-                throw failure;
-            }
         }
     }
 }
