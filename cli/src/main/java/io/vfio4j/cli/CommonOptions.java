@@ -4,17 +4,20 @@ package io.vfio4j.cli;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.MigrationParameters.Overlap;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** What either side of a migration can be told. */
 final class CommonOptions {
+    private static final long MEMORY_EACH = 8 << 20;
+
     @Option(
             names = "--memory",
             paramLabel = "SIZE",
-            defaultValue = "8MiB",
             converter = Converters.OfSize.class,
-            description = "Memory for state on its way, per side (default: ${DEFAULT-VALUE}).")
-    long memory;
+            description = "Memory for state on its way, per side, shared by its devices (default: 8MiB for each).")
+    @Nullable
+    Long memory;
 
     @Option(names = "--huge-pages", description = "Ask the kernel for transparent huge pages for it.")
     boolean hugePages;
@@ -28,6 +31,14 @@ final class CommonOptions {
     Duration peerTimeout = Duration.ZERO;
 
     @Option(
+            names = "--device-timeout",
+            paramLabel = "DURATION",
+            defaultValue = "2m",
+            converter = Converters.OfDuration.class,
+            description = "How long a device's driver may take for one call (default: ${DEFAULT-VALUE}).")
+    Duration deviceTimeout = Duration.ZERO;
+
+    @Option(
             names = "--overlap",
             paramLabel = "auto|on|off",
             converter = Converters.OfOverlap.class,
@@ -36,7 +47,15 @@ final class CommonOptions {
                     + "auto: where there are more than two processors).")
     Overlap overlap = Overlap.AUTO;
 
+    long memoryFor(int devices) {
+        Long said = memory;
+        return said == null ? MEMORY_EACH * devices : said;
+    }
+
     MigrationParameters.Builder fill(MigrationParameters.Builder builder) {
-        return builder.hugePages(hugePages).peerLimit(peerTimeout).overlap(overlap);
+        return builder.hugePages(hugePages)
+                .peerLimit(peerTimeout)
+                .handlerLimit(deviceTimeout)
+                .overlap(overlap);
     }
 }

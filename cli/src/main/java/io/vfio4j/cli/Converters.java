@@ -6,7 +6,6 @@ import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.MigrationParameters.Overlap;
 import io.vfio4j.transport.TransportAddress;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -131,15 +130,19 @@ final class Converters {
 
     /** A constant of an enum, as a word with dashes. */
     private static <E extends Enum<E>> E word(Class<E> type, String text) {
+        return word(List.of(type.getEnumConstants()), text);
+    }
+
+    private static <E extends Enum<E>> E word(List<E> constants, String text) {
         return convert(text, word -> {
-            List<String> words = Arrays.stream(type.getEnumConstants())
+            List<String> words = constants.stream()
                     .map(constant -> constant.name().toLowerCase(Locale.ROOT).replace('_', '-'))
                     .toList();
             int index = words.indexOf(word);
             if (index < 0) {
                 throw new IllegalArgumentException("'" + word + "' is none of " + String.join(", ", words));
             }
-            return type.getEnumConstants()[index];
+            return constants.get(index);
         });
     }
 
@@ -155,7 +158,8 @@ final class Converters {
     static final class OfNotConverging implements ITypeConverter<NotConverging> {
         @Override
         public NotConverging convert(String text) {
-            return word(NotConverging.class, text);
+            // A device without a virtual machine has no virtual CPUs that could be throttled.
+            return word(List.of(NotConverging.KEEP_GOING, NotConverging.SWITCH_OVER, NotConverging.GIVE_UP), text);
         }
     }
 

@@ -5,12 +5,12 @@ import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationException;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.VirtualMachine;
-import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.Phase;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -18,14 +18,6 @@ import picocli.CommandLine.Parameters;
 
 /** The destination's side alone: receive and load. */
 abstract class IncomingCommand extends ReportingCommand {
-    @Parameters(
-            index = "0",
-            paramLabel = "DEVICE",
-            converter = Converters.OfDevice.class,
-            description = "The destination device; what state it holds is lost.")
-    @SuppressWarnings("NullAway.Init") // picocli fills it
-    DeviceName deviceName;
-
     @Mixin
     CommonOptions common = new CommonOptions();
 
@@ -33,26 +25,26 @@ abstract class IncomingCommand extends ReportingCommand {
         super(environment);
     }
 
+    abstract List<String> words();
+
     abstract TransportAddress from();
 
-    MigrationParameters.Builder parameters() {
-        return OutgoingOptions.fillReceiving(common.fill(MigrationParameters.builder()), common.memory);
+    MigrationParameters.Builder parameters(int devices) {
+        return OutgoingOptions.fillReceiving(common.fill(MigrationParameters.builder()), common.memoryFor(devices));
     }
 
     @Override
     void run(Result result, ProgressPrinter progress) throws IOException {
-        MigrationParameters parameters = parameters().build();
-        result.field("device", deviceName.toString());
-        result.field("from", from().toString());
+        TransportAddress from = from();
+        List<DeviceName> names = Words.devicesBeforeLast(words());
+        MigrationParameters parameters = parameters(names.size()).build();
+        result.devices("device", names);
+        result.field("from", from.toString());
         environment.rehearsal().run();
         try (Devices devices = environment.devices().get();
-                Devices.Opened device = devices.open(deviceName)) {
+                DeviceSet destinations = DeviceSet.open(devices, names)) {
             IncomingMigration migration = new IncomingMigration(
-                    devices.libc(),
-                    VfioDeviceHandler.inOrder(device.vfio()),
-                    VirtualMachine.NONE,
-                    parameters,
-                    progress);
+                    devices.libc(), destinations.handlers(), VirtualMachine.NONE, parameters, progress);
             environment
                     .cancellation()
                     .begin(
@@ -60,24 +52,17 @@ abstract class IncomingCommand extends ReportingCommand {
                             () -> progress.phase() == Phase.HANDOVER,
                             parameters.peerLimit().multipliedBy(2));
             try {
-                LoadReport report = migration.run(from());
-                String digest = device.digest();
+                LoadReport report = migration.run(from);
                 result.report(report);
                 result.loadTable(report);
-                result.field("digest", digest);
-                if (digest != null) {
-                    result.line("");
-                    result.line("digest       " + digest);
-                }
+                destinations.tellDigests(result);
             } catch (MigrationException e) {
                 if (migration.holdsState()) {
                     hold(result, progress, e);
                 }
                 throw e;
             } finally {
-                String state = device.state();
-                result.field("destinationState", state);
-                result.detail("the destination device is in state " + state);
+                destinations.tellStates(result, "destination");
             }
         }
     }
@@ -89,19 +74,18 @@ abstract class IncomingCommand extends ReportingCommand {
     /** The source has let go, and the device does not run here: its state lives as long as it is open. */
     private void hold(Result result, ProgressPrinter progress, MigrationException failure) throws IOException {
         if (whenInDoubt() != WhenInDoubt.ASK) {
-            result.detail(
-                    "the state that the device holds ends with this process; --when-in-doubt ask would have held it");
+            result.detail("the state that is held ends with this process; --when-in-doubt ask would have held it");
             return;
         }
         progress.close();
         environment.console().err().println("in doubt: " + Failure.message(failure));
-        environment.console().ask("Has the source been resolved, so that this device's state may go? [yes]", "yes");
+        environment.console().ask("Has the source been resolved, so that the state held here may go? [yes]", "yes");
     }
 
     /** From another process. */
     @Command(
             name = "receive",
-            description = "Waits for a peer that sends, and loads its device's state into a device here.",
+            description = "Waits for a peer that sends, and loads the state of its devices into devices here.",
             footer = {
                 "",
                 "'listening on PEER' is printed on standard error as soon as a source can connect; with port 0",
@@ -110,17 +94,17 @@ abstract class IncomingCommand extends ReportingCommand {
                 "Examples:",
                 "  vfio4j receive emulated:size=1GiB tcp:192.0.2.7:4444",
                 "  vfio4j receive 0000:3b:00.1 tcp:[::]:4444 --accept-timeout 1h",
-                "  vfio4j receive /dev/vfio/devices/vfio1 unix:/run/vfio4j.sock --json"
+                "  vfio4j receive /dev/vfio/devices/vfio2 /dev/vfio/devices/vfio3 unix:/run/vfio4j.sock --json"
             })
     static final class Receive extends IncomingCommand {
         @Parameters(
-                index = "1",
-                paramLabel = "PEER",
-                converter = Converters.OfPeer.class,
-                description = "Where to listen: tcp:HOST:PORT or unix:PATH. A peer is not authenticated: listen only "
-                        + "where you trust who can connect.")
-        @SuppressWarnings("NullAway.Init") // picocli fills it
-        TransportAddress.Peer peer;
+                arity = "0..*",
+                paramLabel = "DEVICE... PEER",
+                hideParamSyntax = true,
+                description = "The destination devices, in the source's order, what state they hold is lost; and where "
+                        + "to listen: tcp:HOST:PORT or unix:PATH. A peer is not authenticated: listen only where you "
+                        + "trust who can connect.")
+        List<String> words = List.of();
 
         @Option(
                 names = "--accept-timeout",
@@ -145,8 +129,13 @@ abstract class IncomingCommand extends ReportingCommand {
         }
 
         @Override
+        List<String> words() {
+            return words;
+        }
+
+        @Override
         TransportAddress from() {
-            return peer;
+            return Words.last(words, "PEER", new Converters.OfPeer());
         }
 
         @Override
@@ -155,15 +144,15 @@ abstract class IncomingCommand extends ReportingCommand {
         }
 
         @Override
-        MigrationParameters.Builder parameters() {
-            return super.parameters().acceptLimit(acceptTimeout);
+        MigrationParameters.Builder parameters(int devices) {
+            return super.parameters(devices).acceptLimit(acceptTimeout);
         }
     }
 
     /** From a file. */
     @Command(
             name = "load",
-            description = "Loads a device's state from a file, and runs the device.",
+            description = "Loads the state of devices from a file, and runs them.",
             footer = {
                 "",
                 "Examples:",
@@ -172,20 +161,25 @@ abstract class IncomingCommand extends ReportingCommand {
             })
     static final class Load extends IncomingCommand {
         @Parameters(
-                index = "1",
-                paramLabel = "FILE",
-                converter = Converters.OfFile.class,
-                description = "The file to read: file:PATH.")
-        @SuppressWarnings("NullAway.Init") // picocli fills it
-        TransportAddress.File file;
+                arity = "0..*",
+                paramLabel = "DEVICE... FILE",
+                hideParamSyntax = true,
+                description = "The destination devices, in the order in which they were saved, what state they hold is "
+                        + "lost; and the file to read: file:PATH.")
+        List<String> words = List.of();
 
         Load(Environment environment) {
             super(environment);
         }
 
         @Override
+        List<String> words() {
+            return words;
+        }
+
+        @Override
         TransportAddress from() {
-            return file;
+            return Words.last(words, "FILE", new Converters.OfFile());
         }
     }
 }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.cli;
 
-import io.vfio4j.device.VfioDevice;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationParameters;
+import io.vfio4j.migration.StateHandler;
 import io.vfio4j.migration.VirtualMachine;
-import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -28,19 +28,22 @@ final class LocalDestination {
     private final CompletableFuture<TransportAddress> listening = new CompletableFuture<>();
     private final CompletableFuture<LoadReport> end = new CompletableFuture<>();
 
-    LocalDestination(LibC libc, VfioDevice device, MigrationParameters parameters, Consumer<String> notices) {
-        migration = new IncomingMigration(
-                libc, VfioDeviceHandler.inOrder(device), VirtualMachine.NONE, parameters, new MigrationListener() {
-                    @Override
-                    public void onListening(String address) {
-                        listening.complete(TransportAddress.parse(address));
-                    }
+    LocalDestination(
+            LibC libc,
+            List<? extends StateHandler> handlers,
+            MigrationParameters parameters,
+            Consumer<String> notices) {
+        migration = new IncomingMigration(libc, handlers, VirtualMachine.NONE, parameters, new MigrationListener() {
+            @Override
+            public void onListening(String address) {
+                listening.complete(TransportAddress.parse(address));
+            }
 
-                    @Override
-                    public void onNotice(String text) {
-                        notices.accept("destination: " + text);
-                    }
-                });
+            @Override
+            public void onNotice(String text) {
+                notices.accept("destination: " + text);
+            }
+        });
     }
 
     void start(TransportAddress address) {

@@ -8,11 +8,12 @@ import io.vfio4j.migration.OutgoingMigration;
 import io.vfio4j.migration.OutgoingMigration.Resolution;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.VirtualMachine;
-import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.Phase;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,7 +23,7 @@ import picocli.CommandLine.Parameters;
 /** Both sides in this process, over a connection of its own. */
 @Command(
         name = "migrate",
-        description = "Migrates a device to another one of this host: source and destination in one process, over a "
+        description = "Migrates devices to others of this host: sources and destinations in one process, over a "
                 + "connection between them.",
         footer = {
             "",
@@ -30,7 +31,8 @@ import picocli.CommandLine.Parameters;
             "  vfio4j migrate",
             "  vfio4j migrate emulated:size=4GiB,dirty=500MiB/s --downtime-limit 100ms",
             "  vfio4j migrate emulated:size=256MiB --over tcp --json",
-            "  vfio4j migrate /dev/vfio/devices/vfio0 /dev/vfio/devices/vfio1"
+            "  vfio4j migrate /dev/vfio/devices/vfio0 /dev/vfio/devices/vfio1",
+            "  vfio4j migrate emulated:size=64MiB emulated:size=64MiB emulated:size=8MiB emulated:size=8MiB"
         })
 final class MigrateCommand extends ReportingCommand {
 
@@ -51,24 +53,13 @@ final class MigrateCommand extends ReportingCommand {
     private static final Duration WORD_LIMIT = Duration.ofSeconds(2);
 
     @Parameters(
-            index = "0",
-            arity = "0..1",
-            paramLabel = "SOURCE",
-            defaultValue = DEFAULT_SOURCE,
-            converter = Converters.OfDevice.class,
-            description = "The source device (default: ${DEFAULT-VALUE}).")
-    @SuppressWarnings("NullAway.Init") // picocli fills it
-    DeviceName sourceName;
-
-    @Parameters(
-            index = "1",
-            arity = "0..1",
-            paramLabel = "DESTINATION",
-            converter = Converters.OfDevice.class,
-            description = "The destination device (default: for an emulated source, one that is like it and dirties "
-                    + "nothing).")
-    @Nullable
-    DeviceName destinationName;
+            arity = "0..*",
+            paramLabel = "[SOURCE DESTINATION]...",
+            hideParamSyntax = true,
+            description = "The source devices, each followed by its destination (default: " + DEFAULT_SOURCE
+                    + "). The destination of a lone emulated source may be left out: then it is one like it that "
+                    + "dirties nothing.")
+    List<String> words = List.of();
 
     @Option(
             names = "--over",
@@ -90,33 +81,46 @@ final class MigrateCommand extends ReportingCommand {
 
     @Override
     void run(Result result, ProgressPrinter progress) throws IOException {
-        MigrationParameters parameters = outgoing.fill(common.fill(MigrationParameters.builder()), common.memory)
+        List<DeviceName> named = Words.devices(words.isEmpty() ? List.of(DEFAULT_SOURCE) : words);
+        Words.requireDistinct(named);
+        List<DeviceName> pairs = named.size() == 1 ? List.of(named.getFirst(), like(named.getFirst())) : named;
+        if (pairs.size() % 2 != 0) {
+            throw new OutgoingOptions.BadValue(
+                    words.size() + " devices make no pairs; name a destination after each source");
+        }
+        List<DeviceName> from = everyOther(pairs, 0);
+        List<DeviceName> to = everyOther(pairs, 1);
+        Words.requireNotTooMany(from);
+        MigrationParameters parameters = outgoing.fill(
+                        common.fill(MigrationParameters.builder()), common.memoryFor(from.size()))
                 .acceptLimit(LocalDestination.LISTEN_LIMIT)
                 .build();
-        DeviceName to = destination();
-        result.field("source", sourceName.toString());
-        result.field("destination", to.toString());
+        result.devices("source", from);
+        result.devices("destination", to);
         result.field("over", over == Loopback.TCP ? "tcp" : "unix");
         environment.rehearsal().run();
         try (Devices devices = environment.devices().get();
-                Devices.Opened source = devices.open(sourceName);
-                Devices.Opened destination = devices.open(to);
+                DeviceSet sources = DeviceSet.open(devices, from);
+                DeviceSet destinations = DeviceSet.open(devices, to);
                 Meeting meeting = Meeting.of(over)) {
             try {
-                migrate(devices, source, destination, meeting, parameters, result, progress);
-                compare(source, destination, result);
+                migrate(devices, sources, destinations, meeting, parameters, result, progress);
+                compare(sources, destinations, result);
             } finally {
-                tellStates(source, destination, result);
+                sources.tellStates(result, "source");
+                destinations.tellStates(result, "destination");
             }
         }
     }
 
-    private DeviceName destination() {
-        DeviceName named = destinationName;
-        if (named != null) {
-            return named;
-        }
-        return switch (sourceName) {
+    private static List<DeviceName> everyOther(List<DeviceName> names, int first) {
+        return IntStream.range(0, names.size() / 2)
+                .mapToObj(i -> names.get(2 * i + first))
+                .toList();
+    }
+
+    private static DeviceName like(DeviceName source) {
+        return switch (source) {
             case DeviceName.Emulated emulated ->
                 new DeviceName.Emulated(emulated.spec().withDirtyRate(0));
             case DeviceName.Real real ->
@@ -127,8 +131,8 @@ final class MigrateCommand extends ReportingCommand {
 
     private void migrate(
             Devices devices,
-            Devices.Opened source,
-            Devices.Opened destination,
+            DeviceSet sources,
+            DeviceSet destinations,
             Meeting meeting,
             MigrationParameters parameters,
             Result result,
@@ -136,12 +140,13 @@ final class MigrateCommand extends ReportingCommand {
             throws IOException {
         OutgoingMigration out = new OutgoingMigration(
                 devices.libc(),
-                VfioDeviceHandler.inOrder(source.vfio()),
+                sources.handlers(),
                 VirtualMachine.NONE,
                 parameters,
                 SwitchoverPolicy.STANDARD,
                 progress);
-        LocalDestination in = new LocalDestination(devices.libc(), destination.vfio(), parameters, progress::onNotice);
+        LocalDestination in =
+                new LocalDestination(devices.libc(), destinations.handlers(), parameters, progress::onNotice);
         environment
                 .cancellation()
                 .begin(
@@ -149,10 +154,11 @@ final class MigrateCommand extends ReportingCommand {
                         out::cancel,
                         () -> progress.phase() == Phase.HANDOVER,
                         parameters.peerLimit().multipliedBy(2));
+        outgoing.startControl(out, environment.console(), progress);
         in.start(meeting.address());
         MigrationException sourceFailure = null;
         try {
-            result.report(out.run(in.awaitListening()), parameters);
+            result.report(out.run(in.awaitListening()), out.limits());
         } catch (MigrationException e) {
             sourceFailure = e;
             in.awaitEnd(WORD_LIMIT);
@@ -204,30 +210,30 @@ final class MigrateCommand extends ReportingCommand {
                 };
     }
 
-    private static void compare(Devices.Opened source, Devices.Opened destination, Result result) {
-        String left = source.digest();
-        String right = destination.digest();
-        result.field("sourceDigest", left);
-        result.field("destinationDigest", right);
-        if (left == null || right == null) {
-            result.field("digestsEqual", null);
-            return;
-        }
-        boolean equal = left.equals(right);
-        result.field("digestsEqual", equal);
+    private static void compare(DeviceSet sources, DeviceSet destinations, Result result) {
+        boolean comparable = true;
+        boolean allEqual = true;
         result.line("");
-        result.line("digests      source       " + left);
-        result.line("             destination  " + right + "  " + (equal ? "equal" : "DIFFERENT"));
-        if (!equal) {
+        for (int i = 0; i < sources.size(); i++) {
+            String left = sources.get(i).digest();
+            String right = destinations.get(i).digest();
+            result.deviceField(i, "sourceDigest", left);
+            result.deviceField(i, "destinationDigest", right);
+            if (left == null || right == null) {
+                comparable = false;
+                result.deviceField(i, "digestsEqual", null);
+                continue;
+            }
+            boolean equal = left.equals(right);
+            allEqual &= equal;
+            result.deviceField(i, "digestsEqual", equal);
+            String name = sources.size() == 1 ? "" : "  " + Result.nameOf(i);
+            result.line((i == 0 ? "digests      " : "             ") + "source       " + left + name);
+            result.line("             destination  " + right + "  " + (equal ? "equal" : "DIFFERENT"));
+        }
+        result.field("digestsEqual", (comparable || !allEqual) ? allEqual : null);
+        if (!allEqual) {
             result.exit(ExitCode.DIFFERENT);
         }
-    }
-
-    private static void tellStates(Devices.Opened source, Devices.Opened destination, Result result) {
-        String left = source.state();
-        String right = destination.state();
-        result.field("sourceState", left);
-        result.field("destinationState", right);
-        result.detail("the source device is in state " + left + ", the destination device in state " + right);
     }
 }

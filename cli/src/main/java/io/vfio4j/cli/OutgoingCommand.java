@@ -8,10 +8,10 @@ import io.vfio4j.migration.OutgoingMigration;
 import io.vfio4j.migration.OutgoingMigration.Resolution;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.VirtualMachine;
-import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.Phase;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
+import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -19,14 +19,6 @@ import picocli.CommandLine.Parameters;
 
 /** The source's side alone: send and save. */
 abstract class OutgoingCommand extends ReportingCommand {
-
-    @Parameters(
-            index = "0",
-            paramLabel = "DEVICE",
-            converter = Converters.OfDevice.class,
-            description = "The source device.")
-    @SuppressWarnings("NullAway.Init") // picocli fills it
-    DeviceName deviceName;
 
     @Mixin
     OutgoingOptions outgoing = new OutgoingOptions();
@@ -38,6 +30,8 @@ abstract class OutgoingCommand extends ReportingCommand {
         super(environment);
     }
 
+    abstract List<String> words();
+
     abstract TransportAddress to();
 
     WhenInDoubt whenInDoubt() {
@@ -46,16 +40,22 @@ abstract class OutgoingCommand extends ReportingCommand {
 
     @Override
     void run(Result result, ProgressPrinter progress) throws IOException {
-        MigrationParameters parameters = outgoing.fill(common.fill(MigrationParameters.builder()), common.memory)
+        TransportAddress to = to();
+        List<DeviceName> names = Words.devicesBeforeLast(words());
+        MigrationParameters parameters = outgoing.fill(
+                        common.fill(MigrationParameters.builder()), common.memoryFor(names.size()))
                 .build();
-        result.field("device", deviceName.toString());
-        result.field("to", to().toString());
+        if (outgoing.control && whenInDoubt() == WhenInDoubt.ASK) {
+            throw new OutgoingOptions.BadValue("--control and --when-in-doubt ask both read standard input; use one");
+        }
+        result.devices("device", names);
+        result.field("to", to.toString());
         environment.rehearsal().run();
         try (Devices devices = environment.devices().get();
-                Devices.Opened device = devices.open(deviceName)) {
+                DeviceSet sources = DeviceSet.open(devices, names)) {
             OutgoingMigration migration = new OutgoingMigration(
                     devices.libc(),
-                    VfioDeviceHandler.inOrder(device.vfio()),
+                    sources.handlers(),
                     VirtualMachine.NONE,
                     parameters,
                     SwitchoverPolicy.STANDARD,
@@ -66,9 +66,10 @@ abstract class OutgoingCommand extends ReportingCommand {
                             migration::cancel,
                             () -> progress.phase() == Phase.HANDOVER,
                             parameters.peerLimit().multipliedBy(2));
+            outgoing.startControl(migration, environment.console(), progress);
             try {
-                result.report(migration.run(to()), parameters);
-                digest(result, device);
+                result.report(migration.run(to), migration.limits());
+                sources.tellDigests(result);
             } catch (MigrationException e) {
                 if (e.reason() == Reason.IN_DOUBT && whenInDoubt() == WhenInDoubt.ASK) {
                     progress.close();
@@ -76,19 +77,8 @@ abstract class OutgoingCommand extends ReportingCommand {
                 }
                 throw e;
             } finally {
-                String state = device.state();
-                result.field("sourceState", state);
-                result.detail("the source device is in state " + state);
+                sources.tellStates(result, "source");
             }
-        }
-    }
-
-    private static void digest(Result result, Devices.Opened device) {
-        String digest = device.digest();
-        result.field("digest", digest);
-        if (digest != null) {
-            result.line("");
-            result.line("digest       " + digest);
         }
     }
 
@@ -96,17 +86,14 @@ abstract class OutgoingCommand extends ReportingCommand {
         environment.console().err().println("in doubt: " + Failure.message(doubt));
         String answer = environment
                 .console()
-                .ask(
-                        "Does the device run at the destination? [yes: keep it stopped here / no: resume it here]",
-                        "yes",
-                        "no");
+                .ask("Does it run at the destination? [yes: keep it stopped here / no: resume it here]", "yes", "no");
         migration.resolve("no".equals(answer) ? Resolution.RESUME_SOURCE : Resolution.KEEP_STOPPED);
     }
 
     /** To another process. */
     @Command(
             name = "send",
-            description = "Migrates a device to a peer that receives.",
+            description = "Migrates devices to a peer that receives, with one switchover.",
             footer = {
                 "",
                 "An emulated device lives as long as this process; its digest is printed at the end, so that",
@@ -115,16 +102,16 @@ abstract class OutgoingCommand extends ReportingCommand {
                 "Examples:",
                 "  vfio4j send emulated:size=1GiB,dirty=100MiB/s tcp:192.0.2.7:4444",
                 "  vfio4j send 0000:3b:00.1 tcp:host.example:4444 --downtime-limit 100ms --max-bandwidth 1GiB/s",
-                "  vfio4j send /dev/vfio/devices/vfio0 unix:/run/vfio4j.sock --json"
+                "  vfio4j send /dev/vfio/devices/vfio0 /dev/vfio/devices/vfio1 unix:/run/vfio4j.sock --json"
             })
     static final class Send extends OutgoingCommand {
         @Parameters(
-                index = "1",
-                paramLabel = "PEER",
-                converter = Converters.OfPeer.class,
-                description = "Where it receives: tcp:HOST:PORT or unix:PATH.")
-        @SuppressWarnings("NullAway.Init") // picocli fills it
-        TransportAddress.Peer peer;
+                arity = "0..*",
+                paramLabel = "DEVICE... PEER",
+                hideParamSyntax = true,
+                description = "The source devices, and where the peer receives: tcp:HOST:PORT or unix:PATH. It names "
+                        + "its devices in the same order.")
+        List<String> words = List.of();
 
         @Option(
                 names = "--when-in-doubt",
@@ -141,7 +128,13 @@ abstract class OutgoingCommand extends ReportingCommand {
         }
 
         @Override
+        List<String> words() {
+            return words;
+        }
+
+        @Override
         TransportAddress to() {
+            TransportAddress.Peer peer = Words.last(words, "PEER", new Converters.OfPeer());
             if (peer instanceof TransportAddress.Tcp tcp && tcp.port() == 0) {
                 throw new OutgoingOptions.BadValue("PEER", "'" + peer + "' has port 0", "the port that it listens on");
             }
@@ -157,7 +150,7 @@ abstract class OutgoingCommand extends ReportingCommand {
     /** To a file. */
     @Command(
             name = "save",
-            description = "Saves a device's state to a file, and leaves the device stopped.",
+            description = "Saves the state of devices to a file, and leaves them stopped.",
             footer = {
                 "",
                 "The file has its name only when it is whole and on disk; until then it is PATH.*.partial.",
@@ -168,20 +161,24 @@ abstract class OutgoingCommand extends ReportingCommand {
             })
     static final class Save extends OutgoingCommand {
         @Parameters(
-                index = "1",
-                paramLabel = "FILE",
-                converter = Converters.OfFile.class,
-                description = "The file to make: file:PATH. It must not exist.")
-        @SuppressWarnings("NullAway.Init") // picocli fills it
-        TransportAddress.File file;
+                arity = "0..*",
+                paramLabel = "DEVICE... FILE",
+                hideParamSyntax = true,
+                description = "The source devices, and the file to make: file:PATH. It must not exist.")
+        List<String> words = List.of();
 
         Save(Environment environment) {
             super(environment);
         }
 
         @Override
+        List<String> words() {
+            return words;
+        }
+
+        @Override
         TransportAddress to() {
-            return file;
+            return Words.last(words, "FILE", new Converters.OfFile());
         }
     }
 }

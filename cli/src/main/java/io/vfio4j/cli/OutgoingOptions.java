@@ -4,6 +4,7 @@ package io.vfio4j.cli;
 import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.MigrationParameters;
+import io.vfio4j.migration.OutgoingMigration;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -40,11 +41,39 @@ final class OutgoingOptions {
 
     @Option(
             names = "--on-no-convergence",
-            paramLabel = "switch-over|give-up",
+            paramLabel = "keep-going|switch-over|give-up",
             converter = Converters.OfNotConverging.class,
             defaultValue = "give-up",
             description = "What to do then (default: ${DEFAULT-VALUE}).")
     NotConverging onNoConvergence = NotConverging.GIVE_UP;
+
+    @Option(
+            names = "--max-precopy-bytes",
+            paramLabel = "SIZE",
+            converter = Converters.OfSize.class,
+            description = "Bytes of pre-copy after which not to wait for that any longer (default: no limit).")
+    @Nullable
+    Long maxPreCopyBytes;
+
+    @Option(
+            names = "--pause-before-switchover",
+            description = "Go on with pre-copy until 'proceed' comes; needs --control.")
+    boolean pauseBeforeSwitchover;
+
+    @Option(
+            names = "--allow-devices-without-p2p",
+            description = "Migrate several devices although one of them cannot be kept from peer-to-peer DMA.")
+    boolean allowDevicesWithoutP2p;
+
+    @Option(
+            names = "--no-switchover-ack",
+            description = "Do not wait until the destination's devices are ready for the switchover.")
+    boolean noSwitchoverAck;
+
+    @Option(
+            names = "--control",
+            description = "Take commands from standard input, a line each: " + Control.COMMANDS + ".")
+    boolean control;
 
     @Option(
             names = "--max-bandwidth",
@@ -62,25 +91,41 @@ final class OutgoingOptions {
             description = "How much is read and sent at once (default: ${DEFAULT-VALUE}).")
     long chunkSize;
 
+    /** Begins to listen to standard input, if that was asked for. */
+    void startControl(OutgoingMigration migration, Console console, ProgressPrinter progress) {
+        if (control) {
+            new Control(migration, progress::onNotice, pauseBeforeSwitchover).start(console.in());
+        }
+    }
+
     MigrationParameters.Builder fill(MigrationParameters.Builder builder, long memory) {
         if (chunkSize < CHUNK_UNIT || chunkSize > BufferPool.MAX_CAPACITY || chunkSize % CHUNK_UNIT != 0) {
             throw new BadValue("--chunk-size", chunkSize + " bytes", "a multiple of 4KiB, from 4KiB to 64MiB");
         }
         long chunks = memory / chunkSize;
-        if (chunks < MIN_CHUNKS || chunks > BufferPool.MAX_BUFFERS) {
+        if (chunks < MIN_CHUNKS || chunks > MigrationParameters.MAX_CHUNKS) {
             throw new BadValue(
                     "--memory",
                     memory + " bytes",
-                    "2 to 64 times --chunk-size: from " + MIN_CHUNKS * chunkSize + " to "
-                            + BufferPool.MAX_BUFFERS * chunkSize + " bytes");
+                    MIN_CHUNKS + " to " + MigrationParameters.MAX_CHUNKS + " times --chunk-size: from "
+                            + MIN_CHUNKS * chunkSize + " to " + MigrationParameters.MAX_CHUNKS * chunkSize
+                            + " bytes");
+        }
+        if (pauseBeforeSwitchover && !control) {
+            throw new BadValue("--pause-before-switchover needs --control: else nobody can say 'proceed'");
         }
         Long rate = maxBandwidth;
+        Long bytes = maxPreCopyBytes;
         return builder.chunkBytes((int) chunkSize)
                 .chunks((int) chunks)
                 .downtimeLimit(downtimeLimit)
                 .maxRounds(maxRounds)
                 .maxPreCopy(maxTime)
+                .maxPreCopyBytes(bytes == null ? 0 : bytes)
                 .whenNotConverging(onNoConvergence)
+                .pauseBeforeSwitchover(pauseBeforeSwitchover)
+                .allowDevicesWithoutP2p(allowDevicesWithoutP2p)
+                .switchoverAck(!noSwitchoverAck)
                 .maxBytesPerSecond(rate == null ? 0 : rate);
     }
 
@@ -94,12 +139,16 @@ final class OutgoingOptions {
         return builder.chunks((int) chunks).chunkBytes((int) (memory / chunks));
     }
 
-    /** Says that a value is well-formed and out of range. */
+    /** Says that what was said is well-formed and cannot be. */
     static final class BadValue extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
         BadValue(String option, String value, String allowed) {
-            super("Invalid value for option '" + option + "': " + value + "; use " + allowed);
+            this("Invalid value for option '" + option + "': " + value + "; use " + allowed);
+        }
+
+        BadValue(String message) {
+            super(message);
         }
     }
 }

@@ -37,7 +37,8 @@ final class Rehearsal {
                 VfioDevice source = kernel.add(DEVICE).open();
                 VfioDevice destination = kernel.add(DEVICE.withDirtyRate(0)).open();
                 Meeting meeting = Meeting.of(MigrateCommand.Loopback.UNIX)) {
-            LocalDestination in = new LocalDestination(kernel, destination, PARAMETERS, notice -> {});
+            LocalDestination in =
+                    new LocalDestination(kernel, VfioDeviceHandler.inOrder(destination), PARAMETERS, notice -> {});
             in.start(meeting.address());
             try {
                 new OutgoingMigration(

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.cli;
 
-import io.vfio4j.migration.MigrationParameters;
+import io.vfio4j.migration.MigrationLimits;
 import io.vfio4j.observe.Downtime;
+import io.vfio4j.observe.HandlerReport;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationReport;
 import java.util.ArrayList;
@@ -14,7 +15,10 @@ import org.jspecify.annotations.Nullable;
 
 /** What a command found out: the fields of its JSON object, and the lines of its table. */
 final class Result {
+    private static final String DEVICE_ROW = "%-12s %12s %12s %14s %12s %12s %12s";
+
     private final Map<String, @Nullable Object> fields = new LinkedHashMap<>();
+    private final List<Map<String, @Nullable Object>> devices = new ArrayList<>();
     private final List<String> table = new ArrayList<>();
     private final List<String> details = new ArrayList<>();
     private ExitCode exit = ExitCode.OK;
@@ -28,6 +32,35 @@ final class Result {
 
     void field(String name, @Nullable Object value) {
         fields.put(name, value);
+    }
+
+    /** Names the devices of each side, as they were named; that of a lone one is a field of the whole, too. */
+    void devices(String side, List<DeviceName> names) {
+        for (int i = 0; i < names.size(); i++) {
+            if (devices.size() == i) {
+                Map<String, @Nullable Object> device = new LinkedHashMap<>();
+                device.put("name", nameOf(i));
+                devices.add(device);
+            }
+            devices.get(i).put(side, names.get(i).toString());
+        }
+        if (names.size() == 1) {
+            fields.put(side, names.getFirst().toString());
+        }
+        fields.put("devices", devices);
+    }
+
+    /** What ties a device to the one at the other side. */
+    static String nameOf(int index) {
+        return "device" + index;
+    }
+
+    /** A field of one device; that of a lone one is a field of the whole, too. */
+    void deviceField(int index, String name, @Nullable Object value) {
+        devices.get(index).put(name, value);
+        if (devices.size() == 1) {
+            fields.put(name, value);
+        }
     }
 
     void line(String line) {
@@ -77,7 +110,7 @@ final class Result {
     }
 
     /** Takes in what an outgoing migration did. */
-    void report(MigrationReport report, MigrationParameters parameters) {
+    void report(MigrationReport report, MigrationLimits limits) {
         Downtime downtime = report.downtime();
         fields.put("preCopyBytes", report.preCopyBytes());
         fields.put("stopCopyBytes", report.stopCopyBytes());
@@ -86,7 +119,7 @@ final class Result {
         fields.put("preCopyNanos", report.preCopyNanos());
         fields.put("totalNanos", report.totalNanos());
         fields.put("linkBytesPerSecond", report.preCopyBytesPerSecond());
-        fields.put("downtimeLimitNanos", parameters.limits().downtimeLimit().toNanos());
+        fields.put("downtimeLimitNanos", limits.downtimeLimit().toNanos());
         fields.put(
                 "predictedDowntimeNanos", report.predictedDowntimeNanos() < 0 ? null : report.predictedDowntimeNanos());
         fields.put("downtimeNanos", downtime.total());
@@ -107,10 +140,41 @@ final class Result {
         table.add(row("stop-copy", report.stopCopyBytes(), downtime.drain()));
         table.add(row("total", report.totalBytes(), report.totalNanos()));
         table.add("");
-        downtimeTable(report, parameters);
+        downtimeTable(report, limits);
+        devices(report.handlers());
     }
 
-    private void downtimeTable(MigrationReport report, MigrationParameters parameters) {
+    private void devices(List<HandlerReport> handlers) {
+        for (int i = 0; i < devices.size(); i++) {
+            HandlerReport handler = handlers.get(i);
+            Map<String, @Nullable Object> device = devices.get(i);
+            device.put("preCopyBytes", handler.preCopyBytes());
+            device.put("stopCopyBytes", handler.stopCopyBytes());
+            device.put("rounds", handler.rounds());
+            device.put("linkBytesPerSecond", handler.bytesPerSecond());
+            device.put("stalledNanos", handler.stalledNanos());
+            device.put("quiesceNanos", handler.quiesceNanos());
+            device.put("stopCopyNanos", handler.stopNanos());
+            device.put("drainNanos", handler.drainNanos());
+        }
+        if (devices.size() > 1) {
+            table.add("");
+            table.add(String.format(
+                    Locale.ROOT, DEVICE_ROW, "", "pre-copy", "stop-copy", "rate", "quiesce", "stop-copy", "drain"));
+            handlers.forEach(handler -> table.add(String.format(
+                    Locale.ROOT,
+                    DEVICE_ROW,
+                    handler.name(),
+                    Format.bytes(handler.preCopyBytes()),
+                    Format.bytes(handler.stopCopyBytes()),
+                    Format.bytes(handler.bytesPerSecond()) + "/s",
+                    Format.time(handler.quiesceNanos()),
+                    Format.time(handler.stopNanos()),
+                    Format.time(handler.drainNanos()))));
+        }
+    }
+
+    private void downtimeTable(MigrationReport report, MigrationLimits limits) {
         Downtime downtime = report.downtime();
         Map<String, Long> micros = new LinkedHashMap<>();
         micros.put("stop VM", Format.micros(downtime.stopVm()));
@@ -125,7 +189,7 @@ final class Result {
                 ? "not predicted"
                 : "predicted " + Format.roughTime(report.predictedDowntimeNanos());
         table.add(duration("downtime", total) + "   " + predicted + ", limit "
-                + Format.roughTime(parameters.limits().downtimeLimit().toNanos()));
+                + Format.roughTime(limits.downtimeLimit().toNanos()));
         micros.forEach((part, time) -> table.add(duration("  " + part, time)));
     }
 

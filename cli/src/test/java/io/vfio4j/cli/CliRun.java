@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.BufferedReader;
 import java.io.PrintWriter;
+import java.io.Reader;
 import java.io.StringReader;
 import java.io.StringWriter;
 import java.time.Duration;
@@ -51,13 +52,15 @@ final class CliRun {
     }
 
     static CliRun start(@Nullable Devices devices, String... arguments) {
+        return start(devices, new StringReader(""), arguments);
+    }
+
+    /** Starts a command that reads standard input. */
+    static CliRun start(@Nullable Devices devices, Reader in, String... arguments) {
         CliRun run = new CliRun();
         // StringWriter is synchronized, so the test may look while the command writes.
         Console console = new Console(
-                new BufferedReader(new StringReader("")),
-                new PrintWriter(run.out, true),
-                new PrintWriter(run.err, true),
-                Terminal.NONE);
+                new BufferedReader(in), new PrintWriter(run.out, true), new PrintWriter(run.err, true), Terminal.NONE);
         Environment environment = new Environment(
                 console, () -> devices == null ? Devices.system() : devices, run.cancellation, () -> {});
         Thread.ofPlatform().name("cli-under-test").daemon().start(() -> {

@@ -55,6 +55,7 @@ class MigratingTest {
                         "exitCode",
                         "source",
                         "destination",
+                        "devices",
                         "over",
                         "preCopyBytes",
                         "stopCopyBytes",

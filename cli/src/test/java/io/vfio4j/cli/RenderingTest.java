@@ -157,7 +157,7 @@ class RenderingTest {
         MigrationReport report =
                 new MigrationReport(1L << 30, 20L << 20, 3, SECOND, 2 * SECOND, 1L << 30, 25 * MS, downtime, List.of());
         Result result = new Result("migrate");
-        result.report(report, MigrationParameters.DEFAULT);
+        result.report(report, MigrationParameters.DEFAULT.limits());
 
         List<Long> micros = result.table().stream()
                 .dropWhile(line -> !line.startsWith("downtime"))

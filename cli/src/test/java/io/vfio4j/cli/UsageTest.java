@@ -20,7 +20,7 @@ class UsageTest {
             frobnicate                                        | frobnicate        | devices, migrate, send
             send                                              | DEVICE            | Missing required
             send emulated                                     | PEER              | Missing required
-            migrate emulated emulated emulated                | 'emulated'        | unmatched
+            migrate emulated emulated emulated                | 3 devices         | a destination after each source
             migrate emulated:size=1XB                         | 1XB               | size
             migrate emulated:size=5000                        | size=5000B        | multiple of 4KiB
             migrate emulated:colour=red                       | colour            | keys are
@@ -42,8 +42,8 @@ class UsageTest {
             migrate --chunk-size 1000                         | --chunk-size      | multiple of 4KiB
             migrate --chunk-size 128MiB                       | --chunk-size      | 64MiB
             migrate --chunk-size big                          | --chunk-size      | 64KiB
-            migrate --memory 1MiB                             | --memory          | 2 to 64 times
-            migrate --memory 1GiB                             | --memory          | 2 to 64 times
+            migrate --memory 1MiB                             | --memory          | 2 to 2048 times
+            migrate --memory 3GiB                             | --memory          | 2 to 2048 times
             receive emulated tcp:127.0.0.1:0 --memory 1000    | --memory          | 32KiB
             receive emulated tcp:127.0.0.1:0 --accept-timeout x | --accept-timeout | such as 300ms
             receive emulated tcp:127.0.0.1:0 --downtime-limit 1s | --downtime-limit | Unknown option
@@ -104,9 +104,10 @@ class UsageTest {
         new CommandLine(sending).parseArgs();
 
         MigrationParameters.Builder builder = sending.common.fill(MigrationParameters.builder());
-        assertThat(sending.outgoing.fill(builder, sending.common.memory).build())
+        assertThat(sending.outgoing.fill(builder, sending.common.memoryFor(1)).build())
                 .isEqualTo(MigrationParameters.DEFAULT);
-        assertThat(OutgoingOptions.fillReceiving(builder, sending.common.memory).build())
+        assertThat(OutgoingOptions.fillReceiving(builder, sending.common.memoryFor(1))
+                        .build())
                 .isEqualTo(MigrationParameters.DEFAULT);
     }
 

@@ -79,6 +79,38 @@ public record MigrationLimits(
         return new MigrationLimits(downtimeLimit, maxRounds, maxPreCopy, maxPreCopyBytes, how, maxBytesPerSecond);
     }
 
+    /**
+     * Returns these limits with another number of rounds.
+     *
+     * @param rounds how many; 0 for no limit
+     * @return the new limits
+     */
+    public MigrationLimits withMaxRounds(int rounds) {
+        return new MigrationLimits(
+                downtimeLimit, rounds, maxPreCopy, maxPreCopyBytes, whenNotConverging, maxBytesPerSecond);
+    }
+
+    /**
+     * Returns these limits with another time of pre-copy.
+     *
+     * @param time how long from its beginning
+     * @return the new limits
+     */
+    public MigrationLimits withMaxPreCopy(Duration time) {
+        return new MigrationLimits(
+                downtimeLimit, maxRounds, time, maxPreCopyBytes, whenNotConverging, maxBytesPerSecond);
+    }
+
+    /**
+     * Returns these limits with another number of bytes.
+     *
+     * @param bytes how many; 0 for no limit
+     * @return the new limits
+     */
+    public MigrationLimits withMaxPreCopyBytes(long bytes) {
+        return new MigrationLimits(downtimeLimit, maxRounds, maxPreCopy, bytes, whenNotConverging, maxBytesPerSecond);
+    }
+
     private static void requireNoLimitOrMore(String name, long value) {
         if (value < 0) {
             throw new IllegalArgumentException(name + " is 0 (no limit) or more, not " + value);

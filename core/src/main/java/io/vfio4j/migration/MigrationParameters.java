@@ -3,6 +3,7 @@ package io.vfio4j.migration;
 
 import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.buffer.MemoryBudget;
+import io.vfio4j.stream.Message;
 import java.time.Duration;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
@@ -11,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * What a caller can choose about a migration. Immutable; made by a {@link Builder}.
  *
  * @param chunkBytes how many bytes one frame carries at the most; a multiple of 4096, up to 64 MiB
- * @param chunks how many chunks of memory each side may use for data, 2 to 64: the bound of its memory
+ * @param chunks how many chunks of memory each side may use for data, 2 to {@link #MAX_CHUNKS}: the bound of its
+ *     memory. All handlers share them, equally; one handler uses at most 64
  * @param hugePages whether to ask for transparent huge pages
  * @param limits what to keep to, as long as {@link OutgoingMigration#limits} does not change it
  * @param peerLimit how long the other side may be silent
@@ -57,6 +59,9 @@ public record MigrationParameters(
     /** What is used where nothing else is said. */
     public static final MigrationParameters DEFAULT = builder().build();
 
+    /** The most chunks that all handlers together can use: a full pool for each. */
+    public static final int MAX_CHUNKS = Message.Hello.MAX_OFFERS * BufferPool.MAX_BUFFERS;
+
     private static final int MIN_CHUNKS = 2;
 
     /**
@@ -69,9 +74,8 @@ public record MigrationParameters(
             throw new IllegalArgumentException(
                     "chunkBytes is a multiple of 4096 up to " + BufferPool.MAX_CAPACITY + ", not " + chunkBytes);
         }
-        if (chunks < MIN_CHUNKS || chunks > BufferPool.MAX_BUFFERS) {
-            throw new IllegalArgumentException(
-                    "chunks is " + MIN_CHUNKS + " to " + BufferPool.MAX_BUFFERS + ", not " + chunks);
+        if (chunks < MIN_CHUNKS || chunks > MAX_CHUNKS) {
+            throw new IllegalArgumentException("chunks is " + MIN_CHUNKS + " to " + MAX_CHUNKS + ", not " + chunks);
         }
         MigrationLimits.requireDuration("peerLimit", peerLimit);
         MigrationLimits.requireDuration("acceptLimit", acceptLimit);

@@ -21,7 +21,7 @@ class MigrationParametersTest {
                 bad("chunkBytes", "5000", b -> b.chunkBytes(5000)),
                 bad("chunkBytes", "67112960", b -> b.chunkBytes((64 << 20) + 4096)),
                 bad("chunks", "1", b -> b.chunks(1)),
-                bad("chunks", "65", b -> b.chunks(65)),
+                bad("chunks", "2049", b -> b.chunks(2049)),
                 bad("maxRounds", "-1", b -> b.maxRounds(-1)),
                 bad("maxPreCopyBytes", "-1", b -> b.maxPreCopyBytes(-1)),
                 bad("handlerLimit", "PT0S", b -> b.handlerLimit(Duration.ZERO)),
@@ -56,7 +56,7 @@ class MigrationParametersTest {
                 .build();
         MigrationParameters.builder()
                 .chunkBytes(64 << 20)
-                .chunks(64)
+                .chunks(2048)
                 .peerLimit(Duration.ofDays(1))
                 .build();
     }

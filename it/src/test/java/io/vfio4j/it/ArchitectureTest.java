@@ -100,7 +100,7 @@ class ArchitectureTest {
                     BASE + "migration..")
             .should()
             .onlyDependOnClassesThat()
-            .resideInAnyPackage("java..", "io.vfio4j..", "org.jspecify.annotations..");
+            .resideInAnyPackage("java..", "jdk.jfr..", "io.vfio4j..", "org.jspecify.annotations..");
 
     @ArchTest
     static final ArchRule criticalCallsAreUsedNowhere = noClasses()
