@@ -123,14 +123,9 @@ final class Result {
         fields.put(
                 "predictedDowntimeNanos", report.predictedDowntimeNanos() < 0 ? null : report.predictedDowntimeNanos());
         fields.put("downtimeNanos", downtime.total());
-        Map<String, Object> parts = new LinkedHashMap<>();
-        parts.put("stopVmNanos", downtime.stopVm());
-        parts.put("quiesceNanos", downtime.quiesce());
-        parts.put("stopCopyNanos", downtime.stopCopy());
-        parts.put("drainNanos", downtime.drain());
-        parts.put("loadNanos", downtime.load());
-        parts.put("resumeNanos", downtime.resume());
-        fields.put("downtime", parts);
+        Downtime predicted = report.predicted();
+        fields.put("downtime", fields(downtime));
+        fields.put("predictedDowntime", predicted == null ? null : fields(predicted));
 
         String rounds = report.rounds() == 1 ? "in 1 round" : "in " + report.rounds() + " rounds";
         table.add(String.format(Locale.ROOT, "%-12s %12s %12s %14s", "", "bytes", "time", "rate"));
@@ -142,6 +137,17 @@ final class Result {
         table.add("");
         downtimeTable(report, limits);
         devices(report.handlers());
+    }
+
+    private static Map<String, Object> fields(Downtime downtime) {
+        Map<String, Object> parts = new LinkedHashMap<>();
+        parts.put("stopVmNanos", downtime.stopVm());
+        parts.put("quiesceNanos", downtime.quiesce());
+        parts.put("stopCopyNanos", downtime.stopCopy());
+        parts.put("drainNanos", downtime.drain());
+        parts.put("loadNanos", downtime.load());
+        parts.put("resumeNanos", downtime.resume());
+        return parts;
     }
 
     private void devices(List<HandlerReport> handlers) {
@@ -175,22 +181,32 @@ final class Result {
     }
 
     private void downtimeTable(MigrationReport report, MigrationLimits limits) {
-        Downtime downtime = report.downtime();
-        Map<String, Long> micros = new LinkedHashMap<>();
-        micros.put("stop VM", Format.micros(downtime.stopVm()));
-        micros.put("quiesce", Format.micros(downtime.quiesce()));
-        micros.put("stop-copy", Format.micros(downtime.stopCopy()));
-        micros.put("drain", Format.micros(downtime.drain()));
-        micros.put("load", Format.micros(downtime.load()));
-        micros.put("resume", Format.micros(downtime.resume()));
+        Map<String, Long> parts = parts(report.downtime());
+        Downtime prediction = report.predicted();
+        Map<String, Long> expected = prediction == null ? Map.of() : parts(prediction);
         // The sum of the rounded parts, so that who adds them up finds them right.
-        long total = micros.values().stream().mapToLong(Long::longValue).sum();
+        long total = parts.values().stream().mapToLong(Format::micros).sum();
         String predicted = report.predictedDowntimeNanos() < 0
                 ? "not predicted"
                 : "predicted " + Format.roughTime(report.predictedDowntimeNanos());
         table.add(duration("downtime", total) + "   " + predicted + ", limit "
                 + Format.roughTime(limits.downtimeLimit().toNanos()));
-        micros.forEach((part, time) -> table.add(duration("  " + part, time)));
+        parts.forEach((part, time) -> {
+            Long forecast = expected.get(part);
+            table.add(duration("  " + part, Format.micros(time))
+                    + (forecast == null ? "" : "   predicted " + Format.roughTime(forecast)));
+        });
+    }
+
+    private static Map<String, Long> parts(Downtime downtime) {
+        Map<String, Long> parts = new LinkedHashMap<>();
+        parts.put("stop VM", downtime.stopVm());
+        parts.put("quiesce", downtime.quiesce());
+        parts.put("stop-copy", downtime.stopCopy());
+        parts.put("drain", downtime.drain());
+        parts.put("load", downtime.load());
+        parts.put("resume", downtime.resume());
+        return parts;
     }
 
     /** Takes in what an incoming migration did. */

@@ -43,6 +43,9 @@ final class Crew<M extends Crew.Member> {
 
     private static final long MILLI = 1_000_000;
 
+    /** The first one finds the code cold. */
+    private static final int EMPTY_STEPS = 3;
+
     private final Execution execution;
     private final long limitNanos;
     private final BooleanSupplier impatient;
@@ -113,6 +116,17 @@ final class Crew<M extends Crew.Member> {
         if (!troubles.isEmpty()) {
             throw worst(troubles);
         }
+    }
+
+    /** Tries how long a step takes in which nobody has anything to do: to wake all threads up and to hear from them. */
+    long emptyStepNanos() throws MigrationException {
+        long fastest = Long.MAX_VALUE;
+        for (int i = 0; i < EMPTY_STEPS; i++) {
+            long begin = execution.nanoTime();
+            all(member -> {}, () -> {});
+            fastest = Math.min(fastest, execution.nanoTime() - begin);
+        }
+        return fastest;
     }
 
     /** Does a step although members may fail, and says which did. */

@@ -177,7 +177,7 @@ public final class IncomingMigration {
             }
             crew.all(IncomingStream::rehearse, () -> {});
             crew.all(stream -> stream.setUp(poolFor(hello.chunkBytes())), () -> {});
-            from.accept(hello, rehearsed());
+            from.accept(hello, rehearsed(crew.emptyStepNanos()));
             listener.onPhase(Phase.RECEIVING);
             long receiving = execution.nanoTime();
             receive(from);
@@ -207,11 +207,13 @@ public final class IncomingMigration {
         }
     }
 
-    /** What the source is told of the arcs to come: the devices take them beside each other. */
-    private Message.Accept rehearsed() {
+    /** What the source is told of the arcs to come: the devices take them beside each other, in three steps. */
+    private Message.Accept rehearsed(long stepNanos) {
         return new Message.Accept(
                 slowest(StateHandler.Rehearsal::stopNanos),
-                slowest(StateHandler.Rehearsal::quiescedNanos) + slowest(StateHandler.Rehearsal::runNanos));
+                slowest(StateHandler.Rehearsal::quiescedNanos)
+                        + slowest(StateHandler.Rehearsal::runNanos)
+                        + 2 * stepNanos);
     }
 
     private long slowest(ToLongFunction<StateHandler.Rehearsal> part) {

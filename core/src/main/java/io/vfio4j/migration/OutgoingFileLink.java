@@ -50,7 +50,7 @@ final class OutgoingFileLink implements OutgoingLink {
         for (int i = 0; i < hello.offers().size(); i++) {
             data.add(channel(OutgoingPeerLink.FIRST_STREAM + i));
         }
-        return new Negotiated(0, 0);
+        return new Negotiated(0, 0, 0);
     }
 
     @Override

@@ -298,7 +298,7 @@ public final class OutgoingMigration {
             OutgoingLink.Negotiated negotiated =
                     to.negotiate(new Message.Hello(UUID.randomUUID(), parameters.chunkBytes(), offers));
             model.roundTrip(negotiated.roundTripNanos());
-            model.destinationArcs(negotiated.destinationArcsNanos());
+            model.destination(negotiated.loadNanos(), negotiated.resumeNanos());
             for (int i = 0; i < handlers.size(); i++) {
                 BufferPool pool = new BufferPool(libc, chunks, parameters.chunkBytes(), parameters.hugePages());
                 crew.add(new OutgoingStream(
@@ -307,7 +307,9 @@ public final class OutgoingMigration {
             preCopyBegin = execution.nanoTime();
             lastTotalAt = preCopyBegin;
             crew.all(OutgoingStream::setUp, this::stopOthers);
-            model.sourceArc(execution.nanoTime() - preCopyBegin);
+            model.sourceArc(
+                    handlers.stream().mapToLong(StateHandler::stepNanos).max().orElse(0));
+            model.step(crew.emptyStepNanos());
 
             Switchover switchover = untilStopped();
             long preCopyBytes = bytesSent();
@@ -333,7 +335,7 @@ public final class OutgoingMigration {
                     switchover.begin - preCopyBegin,
                     resumed - begin,
                     bytesPerSecond(),
-                    switchover.predictedNanos,
+                    switchover.predicted,
                     new Downtime(
                             switchover.stopped - switchover.begin,
                             switchover.quiesced - switchover.stopped,
@@ -365,7 +367,7 @@ public final class OutgoingMigration {
     }
 
     /** A switchover that was decided, and when its steps were done. */
-    private record Switchover(int round, long predictedNanos, long begin, long stopped, long quiesced) {}
+    private record Switchover(int round, @Nullable Downtime predicted, long begin, long stopped, long quiesced) {}
 
     /** Sends state while the virtual machine runs, and stops all; again, if a handler turns out not to be ready. */
     private Switchover untilStopped() throws IOException {
@@ -386,13 +388,14 @@ public final class OutgoingMigration {
             crew.all(OutgoingStream::quiesce, this::stopOthers);
             long quiesced = execution.nanoTime();
             if (ready && !allReady()) {
+                model.withdrawn(stopped - begin, quiesced - stopped);
                 withdraw();
                 continue;
             }
             crew.all(OutgoingStream::stop, this::stopOthers);
             return new Switchover(
                     forecast == null ? 0 : forecast.round(),
-                    forecast == null ? -1 : forecast.downtimeNanos(),
+                    forecast == null ? null : forecast.downtime(),
                     begin,
                     stopped,
                     quiesced);
@@ -507,6 +510,7 @@ public final class OutgoingMigration {
                 bytesSent(),
                 streams.stream().mapToLong(OutgoingStream::requiredBytes).reduce(0, Pending::sum),
                 streams.stream().mapToInt(OutgoingStream::acksOutstanding).sum(),
+                streams.stream().mapToLong(OutgoingStream::settleNanos).max().orElse(0),
                 streams.stream()
                         .map(stream -> new DowntimeModel.Rest(
                                 stream.downtimeBytes(), stream.bandwidth().bytesPerSecond()))

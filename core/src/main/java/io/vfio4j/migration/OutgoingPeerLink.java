@@ -79,7 +79,7 @@ final class OutgoingPeerLink implements OutgoingLink {
         }
         control.readsWait(true);
         listening = execution.start("control", this::listen);
-        return new Negotiated(roundTrip, accept.loadNanos() + accept.resumeNanos());
+        return new Negotiated(roundTrip, accept.loadNanos(), accept.resumeNanos());
     }
 
     /** The first echo finds both sides cold, so the fastest of a few counts. */

@@ -67,6 +67,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile long stopNanos;
     private volatile long completeNanos;
     private volatile long stalledNanos;
+    private volatile long settleNanos;
     private long waitBegin;
     private long bytesSettled;
     private long leftInRound;
@@ -136,6 +137,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     long downtimeBytes() {
         return downtimeBytes;
+    }
+
+    /** How long it took, the last time, until what was sent had gone to disk. */
+    long settleNanos() {
+        return settleNanos;
     }
 
     /** How many acknowledgements this handler waits for, whether it has asked for them already or not. */
@@ -265,8 +271,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         bytesSettled = bytesSent;
         long begin = execution.nanoTime();
         sender.flush();
+        long flushed = execution.nanoTime();
         link.settle();
-        bandwidth.settled(execution.nanoTime() - begin);
+        long settled = execution.nanoTime();
+        settleNanos = settled - flushed;
+        bandwidth.settled(settled - begin);
     }
 
     private void look(Precision precision) throws IOException {

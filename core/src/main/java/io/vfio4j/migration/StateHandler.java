@@ -143,6 +143,16 @@ public interface StateHandler {
     default void saveSetup() throws IOException {}
 
     /**
+     * Says how long one of the two steps down is likely to take, by what the device has taken for {@link #saveSetup}.
+     * Asked once thereafter, on the migration's thread.
+     *
+     * @return nanoseconds; 0 for what takes no time worth speaking of
+     */
+    default long stepNanos() {
+        return 0;
+    }
+
+    /**
      * Tells whether there is anything to save: {@code is_active}. Asked once, after {@link #saveSetup}.
      *
      * @return false for a handler that has nothing to send in this migration

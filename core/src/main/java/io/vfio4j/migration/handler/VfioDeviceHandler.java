@@ -184,6 +184,11 @@ public final class VfioDeviceHandler implements StateHandler {
     }
 
     @Override
+    public long stepNanos() {
+        return saving == null ? 0 : device.lastArcNanos();
+    }
+
+    @Override
     public boolean iterates() {
         return saving != null && saving.phase().isPreCopy();
     }
