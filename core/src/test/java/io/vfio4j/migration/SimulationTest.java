@@ -129,7 +129,9 @@ class SimulationTest {
                 simulation.withVirtualMachineThatDoesNotResumeThere();
             }
             if (random.nextInt(2) == 0) {
-                simulation.with(1 + random.nextInt(120), oneOf(random, NETWORK_FAULTS));
+                // Of about 100 messages the last few are the handover.
+                int message = random.nextBoolean() ? 1 + random.nextInt(120) : 85 + random.nextInt(20);
+                simulation.with(message, oneOf(random, NETWORK_FAULTS));
             }
             if (random.nextInt(3) == 0) {
                 simulation.withFaultAtSource(1 + random.nextInt(120), oneOf(random, HANDLER_FAULTS));
