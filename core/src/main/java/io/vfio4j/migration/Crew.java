@@ -72,12 +72,16 @@ final class Crew<M extends Crew.Member> {
         return members;
     }
 
-    /** Begins a step, which {@link #finish} ends. Who has come back from a call that was given up takes part again. */
-    void start(Step<M> step) {
+    /**
+     * Begins a step, which {@link #finish} ends. Who has come back from a call that was given up takes part again.
+     *
+     * @param name what a {@link StateHandler} calls it
+     */
+    void start(String name, Step<M> step) {
         hanging.removeIf(member -> member.worker().isIdle());
         for (M member : members) {
             if (!hanging.contains(member)) {
-                member.worker().start(() -> step.run(member));
+                member.worker().start(name, () -> step.run(member));
             }
         }
     }
@@ -90,11 +94,12 @@ final class Crew<M extends Crew.Member> {
     /**
      * Does a step.
      *
+     * @param name what a {@link StateHandler} calls it
      * @param atFailure what to do when the first member fails, so that the others end soon
      * @throws MigrationException the first failure, when all have ended; the others' are suppressed in it
      */
-    void all(Step<M> step, Runnable atFailure) throws MigrationException {
-        start(step);
+    void all(String name, Step<M> step, Runnable atFailure) throws MigrationException {
+        start(name, step);
         finish(atFailure);
     }
 
@@ -102,8 +107,10 @@ final class Crew<M extends Crew.Member> {
     void finish(Runnable atFailure) throws MigrationException {
         boolean told = false;
         while (!isIdle()) {
+            boolean wait = told;
             execution.await(
-                    nextDeadline(told), () -> isIdle() || members.stream().anyMatch(this::hasFailedNow));
+                    nextDeadline(told),
+                    () -> isIdle() || (!wait && members.stream().anyMatch(this::hasFailedNow)));
             if (!told && hasFailed()) {
                 told = true;
                 atFailure.run();
@@ -123,15 +130,15 @@ final class Crew<M extends Crew.Member> {
         long fastest = Long.MAX_VALUE;
         for (int i = 0; i < EMPTY_STEPS; i++) {
             long begin = execution.nanoTime();
-            all(member -> {}, () -> {});
+            all("wake up", member -> {}, () -> {});
             fastest = Math.min(fastest, execution.nanoTime() - begin);
         }
         return fastest;
     }
 
     /** Does a step although members may fail, and says which did. */
-    List<Trouble<M>> allThatCan(Step<M> step) {
-        start(step);
+    List<Trouble<M>> allThatCan(String name, Step<M> step) {
+        start(name, step);
         while (!isIdle()) {
             execution.await(nextDeadline(false), this::isIdle);
             giveUpOverdue(false);
@@ -139,12 +146,23 @@ final class Crew<M extends Crew.Member> {
         return troubles();
     }
 
-    /** Ends all threads, and waits for them, but for those that hang. */
-    void dismiss() {
+    /** Ends all threads and waits for them, but for those that hang. Says which of the others did not end well. */
+    List<Trouble<M>> dismiss() {
+        hanging.removeIf(member -> member.worker().isIdle());
         members.forEach(member -> member.worker().end());
-        members.stream()
-                .filter(member -> !hanging.contains(member))
-                .forEach(member -> member.worker().join());
+        List<M> awaited =
+                members.stream().filter(member -> !hanging.contains(member)).toList();
+        execution.await(
+                execution.nanoTime() + limit(false),
+                () -> awaited.stream().allMatch(member -> member.worker().hasEnded()));
+        for (M member : awaited) {
+            if (member.worker().hasEnded()) {
+                member.worker().join();
+            } else {
+                hanging.add(member);
+            }
+        }
+        return troublesOf(awaited);
     }
 
     private boolean hasFailedNow(M member) {
@@ -181,16 +199,21 @@ final class Crew<M extends Crew.Member> {
     }
 
     private List<Trouble<M>> troubles() {
+        return troublesOf(members);
+    }
+
+    private List<Trouble<M>> troublesOf(List<M> some) {
         List<Trouble<M>> troubles = new ArrayList<>();
-        for (M member : members) {
+        for (M member : some) {
             IOException failure = member.worker().failure();
             if (hanging.contains(member)) {
                 troubles.add(new Trouble<>(
                         member,
                         new MigrationException(
                                 Reason.DEVICE,
-                                member.name() + ": it does not answer; nobody knows what it does, so reset it when it "
-                                        + "answers again")));
+                                member.name() + ": it does not answer ("
+                                        + member.worker().step()
+                                        + "); nobody knows what it does, so reset it when it answers again")));
             } else if (failure != null) {
                 troubles.add(new Trouble<>(member, named(member.name(), failure)));
             }

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -84,7 +85,7 @@ public final class IncomingMigration {
         this.parameters = parameters;
         this.listener = new UnfailingListener(listener);
         this.execution = execution;
-        this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), () -> stage.get() == Stage.CANCELLED);
+        this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), this::isCancelled);
     }
 
     /**
@@ -104,12 +105,10 @@ public final class IncomingMigration {
         listener.onPhase(Phase.SETUP);
         MemoryPart memory = MemoryPart.NONE;
         try {
-            memory = MemoryPart.take(parameters, execution, () -> stage.get() == Stage.CANCELLED);
+            memory = MemoryPart.take(parameters, execution, this::isCancelled);
             requireNotCancelled();
             Offers.of(handlers);
-            for (StateHandler handler : handlers) {
-                prepare(handler);
-            }
+            LoneHandler.all(handlers, "prepare", StateHandler::prepare, execution, parameters, this::isCancelled);
             try (Transport transport = execution.openTransport()) {
                 IncomingLink opened = IncomingLink.open(libc, from, parameters, execution, transport, listener);
                 try {
@@ -117,7 +116,9 @@ public final class IncomingMigration {
                     requireNotCancelled();
                     return load(opened);
                 } finally {
-                    crew.dismiss();
+                    for (Crew.Trouble<IncomingStream> trouble : crew.dismiss()) {
+                        listener.onNotice("cleaning up failed: " + MigrationException.message(trouble.failure()));
+                    }
                     opened.free();
                 }
             }
@@ -156,34 +157,22 @@ public final class IncomingMigration {
         return holdsState;
     }
 
-    private static void prepare(StateHandler handler) throws MigrationException {
-        try {
-            handler.prepare();
-        } catch (IOException e) {
-            throw Crew.named(handler.name(), e);
-        }
-    }
-
     private LoadReport load(IncomingLink from) throws IOException {
         Message.Hello hello = from.awaitHello();
-        String misfit = misfit(hello);
-        if (misfit != null) {
-            from.refuse(misfit);
-            throw new MigrationException(Reason.REFUSED, misfit);
-        }
+        requireFits(hello, from);
         try {
             for (StateHandler handler : Offers.match(hello.offers(), handlers)) {
                 crew.add(new IncomingStream(handler, execution));
             }
-            crew.all(IncomingStream::rehearse, () -> {});
-            crew.all(stream -> stream.setUp(poolFor(hello.chunkBytes())), () -> {});
+            crew.all("rehearse", IncomingStream::rehearse, () -> {});
+            crew.all("loadSetup", stream -> stream.setUp(poolFor(hello.chunkBytes())), () -> {});
             from.accept(hello, rehearsed(crew.emptyStepNanos()));
             listener.onPhase(Phase.RECEIVING);
             long receiving = execution.nanoTime();
             receive(from);
             long received = execution.nanoTime();
             listener.onPhase(Phase.HANDOVER);
-            crew.all(stream -> stream.handler().loadFinish(), from::closeData);
+            crew.all("loadFinish", stream -> stream.handler().loadFinish(), from::closeData);
             long loaded = execution.nanoTime();
             if (!stage.compareAndSet(Stage.ACTIVE, Stage.LOADED)) {
                 throw cancelled();
@@ -192,8 +181,8 @@ public final class IncomingMigration {
             from.awaitCommit();
             stage.set(Stage.COMMITTED);
             long committed = execution.nanoTime();
-            crew.all(stream -> stream.handler().resumeQuiesced(), () -> {});
-            crew.all(stream -> stream.handler().resume(), () -> {});
+            crew.all("resumeQuiesced", stream -> stream.handler().resumeQuiesced(), () -> {});
+            crew.all("resume", stream -> stream.handler().resume(), () -> {});
             vm.resume();
             long running = execution.nanoTime();
             tellRunning(from, running - committed);
@@ -228,7 +217,7 @@ public final class IncomingMigration {
         List<IncomingStream> streams = crew.members();
         List<FrameChannel> channels = from.data();
         boolean shared = channels.size() < streams.size();
-        crew.start(stream -> {
+        crew.start("load", stream -> {
             int index = streams.indexOf(stream);
             if (index == 0 || !shared) {
                 FrameChannel channel = channels.get(index);
@@ -258,8 +247,20 @@ public final class IncomingMigration {
         }
     }
 
+    private void requireFits(Message.Hello hello, IncomingLink from) throws MigrationException {
+        try {
+            String misfit = misfit(hello);
+            if (misfit != null) {
+                throw new MigrationException(Reason.REFUSED, misfit);
+            }
+        } catch (MigrationException e) {
+            from.refuse(MigrationException.message(e));
+            throw e;
+        }
+    }
+
     /** Why this source's state cannot be loaded here, or null. */
-    private @Nullable String misfit(Message.Hello hello) {
+    private @Nullable String misfit(Message.Hello hello) throws MigrationException {
         String misfit = Offers.misfit(hello.offers(), handlers);
         if (misfit != null) {
             return misfit;
@@ -308,13 +309,13 @@ public final class IncomingMigration {
             return failure;
         }
         if (stage.get() == Stage.COMMITTED) {
-            holdCommitted();
+            holdCommitted(failure);
             from.abort(MigrationException.message(failure));
             return failure;
         }
         from.abort(MigrationException.message(failure));
         from.closeData();
-        for (Crew.Trouble<IncomingStream> trouble : crew.allThatCan(IncomingStream::discard)) {
+        for (Crew.Trouble<IncomingStream> trouble : crew.allThatCan("discard", IncomingStream::discard)) {
             if (trouble.failure() != failure) {
                 failure.addSuppressed(trouble.failure());
             }
@@ -325,16 +326,23 @@ public final class IncomingMigration {
     }
 
     /** The source has let go, but not all starts here: the state is kept if it can be. */
-    private void holdCommitted() {
+    private void holdCommitted(MigrationException failure) {
         // Before the source hears of it and may run itself.
-        boolean kept = crew.allThatCan(IncomingStream::hold).isEmpty();
-        holdsState = kept;
+        List<Crew.Trouble<IncomingStream>> troubles = crew.allThatCan("hold", IncomingStream::hold);
+        holdsState = troubles.isEmpty();
+        troubles.stream()
+                .map(Crew.Trouble::failure)
+                .filter(trouble -> trouble != failure)
+                .forEach(failure::addSuppressed);
+        String lost = troubles.stream()
+                .map(trouble -> MigrationException.message(trouble.failure()))
+                .collect(Collectors.joining("; "));
         listener.onNotice(
-                kept
+                holdsState
                         ? "the source has let go, and the virtual machine does not run here either; its state is held "
                                 + "here: do not close the devices before the source is resolved"
-                        : "the source has let go, and not all of the state could be kept here: the source alone still "
-                                + "holds it all; resolve it there as RESUME_SOURCE");
+                        : "the source has let go, and not all of the state could be kept here (" + lost
+                                + "): the source alone still holds it all; resolve it there as RESUME_SOURCE");
     }
 
     private MigrationException ended(IOException e) {
@@ -345,8 +353,12 @@ public final class IncomingMigration {
         return failure;
     }
 
+    private boolean isCancelled() {
+        return stage.get() == Stage.CANCELLED;
+    }
+
     private void requireNotCancelled() throws MigrationException {
-        if (stage.get() == Stage.CANCELLED) {
+        if (isCancelled()) {
             throw cancelled();
         }
     }

@@ -17,6 +17,7 @@ import io.vfio4j.stream.Message;
 import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -125,7 +126,7 @@ public final class OutgoingMigration {
         this.execution = execution;
         this.limits = parameters.limits();
         this.mayProceed = !parameters.pauseBeforeSwitchover();
-        this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), () -> stage.get() == Stage.CANCELLED);
+        this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), this::isCancelled);
     }
 
     /**
@@ -145,7 +146,7 @@ public final class OutgoingMigration {
         listener.onPhase(Phase.SETUP);
         MemoryPart memory = MemoryPart.NONE;
         try {
-            memory = MemoryPart.take(parameters, execution, () -> stage.get() == Stage.CANCELLED);
+            memory = MemoryPart.take(parameters, execution, this::isCancelled);
             requireNotCancelled();
             List<Message.Offer> offers = Offers.of(handlers);
             int chunks = parameters.chunksFor(handlers.size());
@@ -157,7 +158,9 @@ public final class OutgoingMigration {
                     requireNotCancelled();
                     return migrate(opened, offers, chunks);
                 } finally {
-                    crew.dismiss();
+                    for (Crew.Trouble<OutgoingStream> trouble : crew.dismiss()) {
+                        listener.onNotice("cleaning up failed: " + MigrationException.message(trouble.failure()));
+                    }
                     opened.free();
                 }
             }
@@ -173,7 +176,7 @@ public final class OutgoingMigration {
 
     /**
      * Gives the migration up; all goes back to where it was. Returns at once; {@link #run} throws
-     * {@link Reason#CANCELLED}. A handler that a driver keeps in a call for more than 5 seconds is left there: that is
+     * {@link Reason#CANCELLED}. A handler that a driver keeps in a call for more than 8 seconds is left there: that is
      * told.
      *
      * @return false when it is too late: the other side has been told to run, or the migration has ended
@@ -238,57 +241,52 @@ public final class OutgoingMigration {
             throw new IllegalStateException("the migration is not in doubt");
         }
         try {
-            // The threads have ended; what is left to do is not part of a downtime that anybody measures.
             if (resolution == Resolution.RESUME_SOURCE) {
-                for (StateHandler handler : handlers) {
-                    handler.resumeQuiesced();
-                }
-                for (StateHandler handler : handlers) {
-                    handler.resume();
-                }
+                resolve("resumeQuiesced", StateHandler::resumeQuiesced);
+                resolve("resume", StateHandler::resume);
                 if (vmStopped) {
                     vm.resume();
                 }
             } else {
-                for (StateHandler handler : handlers) {
-                    handler.release();
-                }
+                resolve("release", StateHandler::release);
             }
         } catch (IOException e) {
             throw MigrationException.of(e);
         }
     }
 
+    private void resolve(String name, Crew.Step<StateHandler> step) throws MigrationException {
+        LoneHandler.all(handlers, name, step, execution, parameters, () -> false);
+    }
+
     private void prepare() throws IOException {
+        LoneHandler.all(handlers, "prepare", StateHandler::prepare, execution, parameters, this::isCancelled);
+        List<StateHandler> devices = new ArrayList<>();
+        List<StateHandler> withoutP2p = new ArrayList<>();
+        List<StateHandler> stopped = new ArrayList<>();
         for (StateHandler handler : handlers) {
-            try {
-                handler.prepare();
-            } catch (IOException e) {
-                throw Crew.named(handler.name(), e);
+            PeerToPeer peerToPeer = Offers.ask(handler, StateHandler::peerToPeer);
+            if (peerToPeer != PeerToPeer.NONE) {
+                devices.add(handler);
+            }
+            if (peerToPeer == PeerToPeer.CANNOT_QUIESCE) {
+                withoutP2p.add(handler);
+            }
+            if (!Offers.ask(handler, StateHandler::isRunning)) {
+                stopped.add(handler);
             }
         }
-        List<StateHandler> devices = handlers.stream()
-                .filter(handler -> handler.peerToPeer() != PeerToPeer.NONE)
-                .toList();
-        for (StateHandler device : devices) {
-            if (device.peerToPeer() == PeerToPeer.CANNOT_QUIESCE
-                    && devices.size() > 1
-                    && !parameters.allowDevicesWithoutP2p()) {
-                throw new MigrationException(
-                        Reason.DEVICE,
-                        device.name() + ": it cannot be kept from peer-to-peer DMA, so it cannot migrate beside other "
-                                + "devices; allow it if none of them has such DMA");
-            }
-        }
-        runs = handlers.stream().allMatch(StateHandler::isRunning);
-        if (!runs && devices.stream().anyMatch(StateHandler::isRunning)) {
-            String stopped = handlers.stream()
-                    .filter(handler -> !handler.isRunning())
-                    .findFirst()
-                    .orElseThrow()
-                    .name();
+        if (!withoutP2p.isEmpty() && devices.size() > 1 && !parameters.allowDevicesWithoutP2p()) {
             throw new MigrationException(
-                    Reason.DEVICE, stopped + ": it is stopped while other devices run; start it or stop them");
+                    Reason.DEVICE,
+                    withoutP2p.getFirst().name() + ": it cannot be kept from peer-to-peer DMA, so it cannot migrate "
+                            + "beside other devices; allow it if none of them has such DMA");
+        }
+        runs = stopped.isEmpty();
+        if (!runs && !stopped.containsAll(devices)) {
+            throw new MigrationException(
+                    Reason.DEVICE,
+                    stopped.getFirst().name() + ": it is stopped while other devices run; start it or stop them");
         }
     }
 
@@ -306,15 +304,17 @@ public final class OutgoingMigration {
             }
             preCopyBegin = execution.nanoTime();
             lastTotalAt = preCopyBegin;
-            crew.all(OutgoingStream::setUp, this::stopOthers);
-            model.sourceArc(
-                    handlers.stream().mapToLong(StateHandler::stepNanos).max().orElse(0));
+            crew.all("saveSetup", OutgoingStream::setUp, this::stopOthers);
+            model.sourceArc(crew.members().stream()
+                    .mapToLong(OutgoingStream::expectedStepNanos)
+                    .max()
+                    .orElse(0));
             model.step(crew.emptyStepNanos());
 
             Switchover switchover = untilStopped();
             long preCopyBytes = bytesSent();
             long copying = execution.nanoTime();
-            crew.all(OutgoingStream::complete, this::stopOthers);
+            crew.all("complete", OutgoingStream::complete, this::stopOthers);
             long drained = execution.nanoTime();
             listener.onPhase(Phase.HANDOVER);
             to.awaitLoaded();
@@ -385,14 +385,14 @@ public final class OutgoingMigration {
                 vm.stop();
             }
             long stopped = execution.nanoTime();
-            crew.all(OutgoingStream::quiesce, this::stopOthers);
+            crew.all("quiesce", OutgoingStream::quiesce, this::stopOthers);
             long quiesced = execution.nanoTime();
             if (ready && !allReady()) {
                 model.withdrawn(stopped - begin, quiesced - stopped);
                 withdraw();
                 continue;
             }
-            crew.all(OutgoingStream::stop, this::stopOthers);
+            crew.all("stop", OutgoingStream::stop, this::stopOthers);
             return new Switchover(
                     forecast == null ? 0 : forecast.round(),
                     forecast == null ? null : forecast.downtime(),
@@ -412,7 +412,7 @@ public final class OutgoingMigration {
                 .filter(stream -> stream.requiredBytes() > 0 || stream.acksOutstanding() > 0)
                 .map(OutgoingStream::name)
                 .toList();
-        crew.all(OutgoingStream::unquiesce, this::stopOthers);
+        crew.all("unquiesce", OutgoingStream::unquiesce, this::stopOthers);
         vm.resume();
         vmStopped = false;
         listener.onNotice("the switchover was withdrawn, for new initial data came up in " + String.join(", ", names));
@@ -425,7 +425,7 @@ public final class OutgoingMigration {
         while (true) {
             roundOver = false;
             crew.members().forEach(OutgoingStream::goOn);
-            crew.start(OutgoingStream::preCopy);
+            crew.start("iterate", OutgoingStream::preCopy);
             awaitCandidate();
             // All hold still with exact figures, for one chunk's time: else one's would be old when the last one's
             // come.
@@ -567,7 +567,7 @@ public final class OutgoingMigration {
     /** The state is at the other side, or whole in the file: nothing that fails here makes that undone. */
     private void release() {
         for (Crew.Trouble<OutgoingStream> trouble :
-                crew.allThatCan(stream -> stream.handler().release())) {
+                crew.allThatCan("release", stream -> stream.handler().release())) {
             listener.onNotice("the migration is complete, but not all was let go of here: "
                     + MigrationException.message(trouble.failure())
                     + (resetBehind(trouble.failure()) != null ? ": it was reset instead" : ""));
@@ -588,8 +588,12 @@ public final class OutgoingMigration {
         }
     }
 
+    private boolean isCancelled() {
+        return stage.get() == Stage.CANCELLED;
+    }
+
     private void requireNotCancelled() throws MigrationException {
-        if (stage.get() == Stage.CANCELLED) {
+        if (isCancelled()) {
             throw cancelled();
         }
     }
@@ -669,8 +673,8 @@ public final class OutgoingMigration {
     /** Two steps up for all handlers together, as they went down. */
     private void takeBack(MigrationException failure) {
         failing = false;
-        boolean back = tell(crew.allThatCan(OutgoingStream::resumeQuiesced), failure);
-        back &= tell(crew.allThatCan(OutgoingStream::resume), failure);
+        boolean back = tell(crew.allThatCan("resumeQuiesced", OutgoingStream::resumeQuiesced), failure);
+        back &= tell(crew.allThatCan("resume", OutgoingStream::resume), failure);
         if (throttle > 0) {
             throttleTo(0);
         }

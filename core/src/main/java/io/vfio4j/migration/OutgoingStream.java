@@ -68,6 +68,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile long completeNanos;
     private volatile long stalledNanos;
     private volatile long settleNanos;
+    private volatile long expectedStepNanos;
     private long waitBegin;
     private long bytesSettled;
     private long leftInRound;
@@ -75,7 +76,8 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private long lastFrame;
     private int acksAsked;
     private boolean setUp;
-    private volatile boolean active;
+    private boolean active;
+    private volatile boolean iterates;
 
     OutgoingStream(
             StateHandler handler,
@@ -139,6 +141,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         return downtimeBytes;
     }
 
+    /** How long one of the handler's own steps down is likely to take. */
+    long expectedStepNanos() {
+        return expectedStepNanos;
+    }
+
     /** How long it took, the last time, until what was sent had gone to disk. */
     long settleNanos() {
         return settleNanos;
@@ -166,15 +173,22 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     void setUp() throws IOException {
         setUp = true;
         handler.saveSetup();
+        expectedStepNanos = handler.stepNanos();
         active = handler.isActive();
+        askWhetherItIterates();
         lastFrame = execution.nanoTime();
         look(Precision.EXACT);
         leftInRound = Math.max(1, pending.iterableBytes());
     }
 
-    /** Tells whether pre-copy can do anything for this handler. */
+    /** Tells whether pre-copy can do anything for this handler, as it said last. */
     boolean iterates() {
-        return active && handler.iterates();
+        return iterates;
+    }
+
+    private boolean askWhetherItIterates() {
+        iterates = active && handler.iterates();
+        return iterates;
     }
 
     /** The migration's thread: the next {@link #preCopy} goes on until {@link #hold}. */
@@ -191,7 +205,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     void preCopy() throws IOException {
         while (!holding) {
             whole.requireGoingOn();
-            if (!iterates()) {
+            if (!askWhetherItIterates()) {
                 waitFor(() -> holding, PACE_NANOS);
                 continue;
             }

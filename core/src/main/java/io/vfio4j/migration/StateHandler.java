@@ -14,10 +14,12 @@ import org.jspecify.annotations.Nullable;
  * monitor implements it for what is its own; {@link io.vfio4j.migration.handler.VfioDeviceHandler} is the one for
  * devices. Every method but the three that describe the handler does nothing unless it is overridden.
  *
- * <p>All calls of a migration come one at a time, from {@link #prepare} to {@link #cleanup} on one thread of the
- * handler's own; other handlers' calls run beside them. A call that does not return within
- * {@link MigrationParameters#handlerLimit} ends the migration. What a method throws, of any type, ends it too, before
- * COMMIT with all handlers taken back.
+ * <p>All calls of a migration come one at a time, {@link #prepare} on a thread of its own, and all that follows, to
+ * {@link #cleanup}, on one other thread of the handler's own; other handlers' calls run beside them. A call that does
+ * not return within {@link MigrationParameters#handlerLimit} ends the migration. What a method throws, of any type,
+ * ends it too, before COMMIT with all handlers taken back. Only what a handler says of itself is asked on the
+ * migration's thread, which waits for the answer: {@link #name}, {@link #description}, {@link #misfit},
+ * {@link #peerToPeer} and {@link #isRunning}.
  *
  * <p>At the source: {@code prepare, saveSetup, (pending, iterate)*, quiesce, pending(FINAL), stop, complete, release,
  * cleanup}; when the switchover is withdrawn after {@code quiesce}, {@code unquiesce} and on with {@code iterate}; when
@@ -144,7 +146,7 @@ public interface StateHandler {
 
     /**
      * Says how long one of the two steps down is likely to take, by what the device has taken for {@link #saveSetup}.
-     * Asked once thereafter, on the migration's thread.
+     * Asked once thereafter.
      *
      * @return nanoseconds; 0 for what takes no time worth speaking of
      */
@@ -162,7 +164,7 @@ public interface StateHandler {
     }
 
     /**
-     * Tells whether {@link #iterate} makes sense now: {@code is_active_iterate}.
+     * Tells whether {@link #iterate} makes sense now: {@code is_active_iterate}. Asked before each.
      *
      * @return true only while the handler's state can be read with the virtual machine running
      */
@@ -252,7 +254,10 @@ public interface StateHandler {
      */
     default void resume() throws IOException {}
 
-    /** Gives back what the migration took, however it ended: {@code save_cleanup}, {@code load_cleanup}. */
+    /**
+     * Gives back what the migration took, however it ended: {@code save_cleanup}, {@code load_cleanup}. What it throws
+     * is told, and changes nothing.
+     */
     default void cleanup() {}
 
     /**

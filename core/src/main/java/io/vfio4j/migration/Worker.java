@@ -22,9 +22,11 @@ final class Worker {
     private final Execution execution;
     private final Execution.Task task;
     private volatile @Nullable Action action;
+    private volatile String step = "";
     private volatile @Nullable IOException failure;
     private volatile long aliveAt;
     private volatile boolean ending;
+    private volatile boolean ended;
     private final Runnable atEnd;
 
     /**
@@ -38,9 +40,14 @@ final class Worker {
         this.task = execution.start(name, this::work);
     }
 
-    /** Starts an action; the one before is done. */
-    void start(Action next) {
+    /**
+     * Starts an action; the one before is done.
+     *
+     * @param name what it is, for messages
+     */
+    void start(String name, Action next) {
         failure = null;
+        step = name;
         aliveAt = execution.nanoTime();
         action = next;
         execution.changed();
@@ -51,7 +58,12 @@ final class Worker {
         return action == null;
     }
 
-    /** Why the last action failed; null when it did not. */
+    /** What the last action is. */
+    String step() {
+        return step;
+    }
+
+    /** Why the last action failed; null when it did not. When the thread has ended: why what it did last failed. */
     @Nullable
     IOException failure() {
         return failure;
@@ -78,11 +90,14 @@ final class Worker {
         execution.changed();
     }
 
-    /** Waits for the thread's end, unless it hangs in a call: then it ends whenever that returns. */
+    /** Tells whether the thread has done all that it will do. */
+    boolean hasEnded() {
+        return ended;
+    }
+
+    /** Waits for the thread that has nothing more to do. */
     void join() {
-        if (isIdle()) {
-            task.join();
-        }
+        task.join();
     }
 
     private void work() {
@@ -98,7 +113,10 @@ final class Worker {
                 execution.changed();
             }
         } finally {
+            step = "cleanup";
             failure = run(atEnd::run);
+            ended = true;
+            execution.changed();
         }
     }
 
