@@ -81,7 +81,7 @@ public final class IncomingMigration {
             Execution execution) {
         this.libc = libc;
         this.handlers = List.copyOf(handlers);
-        this.vm = vm;
+        this.vm = new GuardedMachine(vm);
         this.parameters = parameters;
         this.listener = new UnfailingListener(listener);
         this.execution = execution;

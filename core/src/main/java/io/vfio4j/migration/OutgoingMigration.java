@@ -119,7 +119,7 @@ public final class OutgoingMigration {
             Execution execution) {
         this.libc = libc;
         this.handlers = List.copyOf(handlers);
-        this.vm = vm;
+        this.vm = new GuardedMachine(vm);
         this.parameters = parameters;
         this.policy = policy;
         this.listener = new UnfailingListener(listener);

@@ -77,6 +77,12 @@ class MigrationTest {
     }
 
     @AfterEach
+    void assertNothingWrong() {
+        sourceEvents.assertNothingWrong();
+        destinationEvents.assertNothingWrong();
+    }
+
+    @AfterEach
     void closeDevices() {
         source.close();
         destination.close();

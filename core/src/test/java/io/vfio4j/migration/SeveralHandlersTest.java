@@ -4,7 +4,6 @@ package io.vfio4j.migration;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vfio4j.buffer.MemoryBudget;
-import io.vfio4j.buffer.PooledBuffer;
 import io.vfio4j.device.DeviceIdentity;
 import io.vfio4j.device.VfioDevice;
 import io.vfio4j.device.VfioException;
@@ -24,7 +23,6 @@ import io.vfio4j.testing.ScriptedDevice;
 import io.vfio4j.testing.ScriptedLibC;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -101,84 +99,6 @@ class SeveralHandlersTest {
         return VfioDevice.adopt(libc, script.fd(), "script" + scripts.indexOf(script), IDENTITY);
     }
 
-    /** State of a monitor's own: text, sent when all is stopped. What it does can be changed in each step. */
-    private static class Text implements StateHandler {
-        final String name;
-        final List<String> calls = Collections.synchronizedList(new ArrayList<>());
-        volatile String text;
-
-        Text(String name, String text) {
-            this.name = name;
-            this.text = text;
-        }
-
-        @Override
-        public String name() {
-            return name;
-        }
-
-        @Override
-        public Description description() {
-            return new Description("text", 1, Map.of());
-        }
-
-        @Override
-        public void pending(long thresholdBytes, Precision precision, Pending pending) {
-            pending.stoppedBytes(text.length());
-        }
-
-        @Override
-        public void complete(StateOutput out) throws IOException {
-            calls.add("complete");
-            PooledBuffer chunk = out.acquire();
-            byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-            chunk.view(PooledBuffer.HEAD_ROOM, PooledBuffer.HEAD_ROOM + bytes.length)
-                    .put(bytes);
-            chunk.length(bytes.length);
-            out.send(chunk);
-        }
-
-        @Override
-        public void load(PooledBuffer chunk) throws IOException {
-            byte[] bytes = new byte[chunk.length()];
-            chunk.view(PooledBuffer.HEAD_ROOM, PooledBuffer.HEAD_ROOM + bytes.length)
-                    .get(bytes);
-            text = new String(bytes, StandardCharsets.UTF_8);
-        }
-
-        @Override
-        public void discard() {
-            calls.add("discard");
-            text = "";
-        }
-    }
-
-    /** Text that goes while the virtual machine runs, over and over. */
-    private static class Changing extends Text {
-        final AtomicInteger iterations = new AtomicInteger();
-
-        Changing(String name) {
-            super(name, "always new");
-        }
-
-        @Override
-        public boolean iterates() {
-            return true;
-        }
-
-        @Override
-        public void pending(long thresholdBytes, Precision precision, Pending pending) {
-            pending.preCopyBytes(Long.MAX_VALUE / 4);
-        }
-
-        @Override
-        public boolean iterate(StateOutput out) throws IOException {
-            iterations.incrementAndGet();
-            complete(out);
-            return true;
-        }
-    }
-
     @ParameterizedTest
     @ValueSource(ints = {2, 4, 8})
     void shouldMoveDevicesAndOtherStateTogether(int devices) throws Exception {
@@ -190,8 +110,8 @@ class SeveralHandlersTest {
         for (int i = 0; i < devices; i++) {
             to.addFirst(new VfioDeviceHandler("device" + i, open(destination())));
         }
-        Text textThere = new Text("text", "");
-        from.add(new Text("text", "hello"));
+        TextHandler textThere = new TextHandler("text", "");
+        from.add(new TextHandler("text", "hello"));
         to.add(1, textThere);
 
         MigrationReport report = sides().migrate(from, to, parameters().build()).completed();
@@ -289,10 +209,10 @@ class SeveralHandlersTest {
         ScriptedDevice device = source();
         ScriptedDevice there = destination();
         there.failSet("STOP", Errno.EINVAL, "RESUMING");
-        Text textThere = new Text("text", "");
+        TextHandler textThere = new TextHandler("text", "");
 
         MigrationException e = sides().migrate(
-                        List.of(new VfioDeviceHandler("device0", open(device)), new Text("text", "hello")),
+                        List.of(new VfioDeviceHandler("device0", open(device)), new TextHandler("text", "hello")),
                         List.of(new VfioDeviceHandler("device0", open(there)), textThere),
                         parameters().build())
                 .failed();
@@ -322,8 +242,8 @@ class SeveralHandlersTest {
     @Test
     void shouldSayWhichHandlersAreMissing() throws Exception {
         MigrationException e = sides().migrate(
-                        List.of(new Text("a", ""), new Text("b", "")),
-                        List.of(new Text("b", ""), new Text("c", "")),
+                        List.of(new TextHandler("a", ""), new TextHandler("b", "")),
+                        List.of(new TextHandler("b", ""), new TextHandler("c", "")),
                         parameters().build())
                 .failed();
 
@@ -335,8 +255,8 @@ class SeveralHandlersTest {
     @Test
     void shouldRefuseEqualNames() throws Exception {
         MigrationException e = sides().migrate(
-                        List.of(new Text("a", ""), new Text("a", "")),
-                        List.of(new Text("a", ""), new Text("a", "")),
+                        List.of(new TextHandler("a", ""), new TextHandler("a", "")),
+                        List.of(new TextHandler("a", ""), new TextHandler("a", "")),
                         parameters().build())
                 .failed();
 
@@ -346,8 +266,8 @@ class SeveralHandlersTest {
     @ParameterizedTest
     @ValueSource(ints = {0, 33})
     void shouldRefuseNumbersOfHandlersThatItCannotHave(int count) throws Exception {
-        List<Text> handlers = IntStream.range(0, count)
-                .mapToObj(i -> new Text("text" + i, ""))
+        List<TextHandler> handlers = IntStream.range(0, count)
+                .mapToObj(i -> new TextHandler("text" + i, ""))
                 .toList();
 
         MigrationException e =
@@ -358,7 +278,7 @@ class SeveralHandlersTest {
 
     @Test
     void shouldRefuseTextsThatDoNotFitTheOffer() throws Exception {
-        Text text = new Text("x".repeat(97), "");
+        TextHandler text = new TextHandler("x".repeat(97), "");
 
         MigrationException e = sides().migrate(
                         List.of(text), List.of(text), parameters().build())
@@ -369,7 +289,7 @@ class SeveralHandlersTest {
 
     @Test
     void shouldRefuseAnotherVersionOfAHandlersState() throws Exception {
-        Text newer = new Text("text", "") {
+        TextHandler newer = new TextHandler("text", "") {
             @Override
             public Description description() {
                 return new Description("text", 2, Map.of());
@@ -378,7 +298,7 @@ class SeveralHandlersTest {
 
         MigrationException e = sides().migrate(
                         List.of(newer),
-                        List.of(new Text("text", "")),
+                        List.of(new TextHandler("text", "")),
                         parameters().build())
                 .failed();
 
@@ -388,8 +308,9 @@ class SeveralHandlersTest {
 
     @Test
     void shouldSayThatManyHandlersNeedMoreMemory() throws Exception {
-        List<Text> handlers =
-                IntStream.range(0, 9).mapToObj(i -> new Text("text" + i, "")).toList();
+        List<TextHandler> handlers = IntStream.range(0, 9)
+                .mapToObj(i -> new TextHandler("text" + i, ""))
+                .toList();
 
         MigrationException e = sides().migrate(
                         handlers, handlers, parameters().chunks(8).build())
@@ -427,8 +348,8 @@ class SeveralHandlersTest {
                 seen.add("loaded " + from.getLong());
             }
         };
-        Text last = new Text("text", "hello");
-        Text lastThere = new Text("text", "") {
+        TextHandler last = new TextHandler("text", "hello");
+        TextHandler lastThere = new TextHandler("text", "") {
             @Override
             public void loadFinish() {
                 seen.add("all loaded");
@@ -468,7 +389,7 @@ class SeveralHandlersTest {
 
     @Test
     void shouldConvergeWhenTheLimitIsRaisedMeanwhile() throws Exception {
-        Changing changing = new Changing("changing") {
+        ChangingHandler changing = new ChangingHandler("changing") {
             @Override
             public boolean iterate(StateOutput out) throws IOException {
                 if (iterations.get() == 20) {
@@ -481,7 +402,7 @@ class SeveralHandlersTest {
 
         sides().migrate(
                         List.of(changing),
-                        List.of(new Text("changing", "")),
+                        List.of(new TextHandler("changing", "")),
                         parameters()
                                 .whenNotConverging(NotConverging.KEEP_GOING)
                                 .maxPreCopyBytes(1)
@@ -493,7 +414,7 @@ class SeveralHandlersTest {
 
     @Test
     void shouldThrottleTheVirtualMachineMoreAndMore() throws Exception {
-        Changing changing = new Changing("changing") {
+        ChangingHandler changing = new ChangingHandler("changing") {
             @Override
             public void pending(long thresholdBytes, Precision precision, Pending pending) {
                 // Every piece is a round. The throttle reaches its end, and then the caller has enough.
@@ -513,7 +434,7 @@ class SeveralHandlersTest {
 
         sides().migrate(
                         List.of(changing),
-                        List.of(new Text("changing", "")),
+                        List.of(new TextHandler("changing", "")),
                         parameters()
                                 .whenNotConverging(NotConverging.THROTTLE)
                                 .maxRounds(1)
@@ -534,8 +455,8 @@ class SeveralHandlersTest {
         };
 
         sides().migrate(
-                        List.of(new VfioDeviceHandler("device0", open(source())), new Text("text", "hello")),
-                        List.of(new VfioDeviceHandler("device0", open(destination())), new Text("text", "")),
+                        List.of(new VfioDeviceHandler("device0", open(source())), new TextHandler("text", "hello")),
+                        List.of(new VfioDeviceHandler("device0", open(destination())), new TextHandler("text", "")),
                         parameters().pauseBeforeSwitchover(true).build())
                 .completed();
 
@@ -570,7 +491,7 @@ class SeveralHandlersTest {
     void shouldWaitForEachAcknowledgement() throws Exception {
         List<String> order = Collections.synchronizedList(new ArrayList<>());
         AtomicInteger wanted = new AtomicInteger(1);
-        Text asking = new Text("asking", "hello") {
+        TextHandler asking = new TextHandler("asking", "hello") {
             private int pieces;
 
             @Override
@@ -599,7 +520,7 @@ class SeveralHandlersTest {
                 order.add("stop");
             }
         };
-        Text answering = new Text("asking", "") {
+        TextHandler answering = new TextHandler("asking", "") {
             @Override
             public void initialLoaded() {
                 order.add("ready");
@@ -618,13 +539,13 @@ class SeveralHandlersTest {
 
     @Test
     void shouldNotAskForAcknowledgementsThatTheCallerDoesNotWant() throws Exception {
-        Text there = new Text("text", "") {
+        TextHandler there = new TextHandler("text", "") {
             @Override
             public void initialLoaded() {
                 calls.add("initialLoaded");
             }
         };
-        Text here = new Text("text", "hello") {
+        TextHandler here = new TextHandler("text", "hello") {
             @Override
             public boolean iterates() {
                 return true;
@@ -647,12 +568,12 @@ class SeveralHandlersTest {
 
     @Test
     void shouldShareTheRateAmongThoseThatHaveSomethingToSend() throws Exception {
-        Changing one = new Changing("one");
-        Changing other = new Changing("other");
+        ChangingHandler one = new ChangingHandler("one");
+        ChangingHandler other = new ChangingHandler("other");
 
         MigrationReport report = sides().migrate(
                         List.of(one, other),
-                        List.of(new Text("one", ""), new Text("other", "")),
+                        List.of(new TextHandler("one", ""), new TextHandler("other", "")),
                         parameters()
                                 .maxBytesPerSecond(400)
                                 .maxPreCopyBytes(200)
@@ -667,7 +588,7 @@ class SeveralHandlersTest {
     @Test
     void shouldShowWhatEachHandlerHasDoneWhileItRuns() throws Exception {
         List<HandlerReport> seen = Collections.synchronizedList(new ArrayList<>());
-        Changing changing = new Changing("changing") {
+        ChangingHandler changing = new ChangingHandler("changing") {
             @Override
             public boolean iterate(StateOutput out) throws IOException {
                 if (iterations.get() == 10) {
@@ -679,7 +600,7 @@ class SeveralHandlersTest {
 
         sides().migrate(
                         List.of(changing),
-                        List.of(new Text("changing", "")),
+                        List.of(new TextHandler("changing", "")),
                         parameters()
                                 .maxPreCopyBytes(1000)
                                 .whenNotConverging(NotConverging.SWITCH_OVER)
@@ -694,17 +615,17 @@ class SeveralHandlersTest {
 
     @Test
     void shouldNameTheHandlerThatThrowsWhateverItThrows() throws Exception {
-        Text bad = new Text("bad", "") {
+        TextHandler bad = new TextHandler("bad", "") {
             @Override
             public void stop() {
                 throw new StackOverflowError("far too deep");
             }
         };
-        Text good = new Text("good", "");
+        TextHandler good = new TextHandler("good", "");
 
         MigrationException e = sides().migrate(
                         List.of(good, bad),
-                        List.of(new Text("good", ""), new Text("bad", "")),
+                        List.of(new TextHandler("good", ""), new TextHandler("bad", "")),
                         parameters().build())
                 .failed();
 
@@ -723,7 +644,7 @@ class SeveralHandlersTest {
                 })
                 .build();
         List<String> names = Collections.synchronizedList(new ArrayList<>());
-        Text text = new Text("text", "hello") {
+        TextHandler text = new TextHandler("text", "hello") {
             @Override
             public void stop() {
                 names.add(Thread.currentThread().getName());
@@ -733,7 +654,7 @@ class SeveralHandlersTest {
             }
         };
 
-        sides().migrate(List.of(text), List.of(new Text("text", "")), parameters)
+        sides().migrate(List.of(text), List.of(new TextHandler("text", "")), parameters)
                 .completed();
 
         assertThat(names).containsExactly("vfio4j-save-text");
@@ -747,7 +668,7 @@ class SeveralHandlersTest {
     void shouldLetGoOfAHandlerThatHangs() throws Exception {
         CountDownLatch never = new CountDownLatch(1);
         Thread[] hanging = new Thread[1];
-        Text bad = new Text("bad", "") {
+        TextHandler bad = new TextHandler("bad", "") {
             @Override
             public void quiesce() {
                 hanging[0] = Thread.currentThread();
@@ -760,9 +681,9 @@ class SeveralHandlersTest {
         };
 
         MigrationException e = sides().migrate(
-                        List.of(new Text("good", ""), bad),
+                        List.of(new TextHandler("good", ""), bad),
                         parameters().handlerLimit(Duration.ofMillis(200)).build(),
-                        List.of(new Text("good", ""), new Text("bad", "")),
+                        List.of(new TextHandler("good", ""), new TextHandler("bad", "")),
                         parameters().build())
                 .failed();
 
@@ -778,13 +699,14 @@ class SeveralHandlersTest {
     void shouldKeepToItsPartOfTheSharedMemory() throws Exception {
         MemoryBudget budget = new MemoryBudget(8 * 4096, 1);
         MigrationParameters parameters = parameters().memory(budget).build();
-        List<Text> handlers =
-                IntStream.range(0, 9).mapToObj(i -> new Text("text" + i, "")).toList();
+        List<TextHandler> handlers = IntStream.range(0, 9)
+                .mapToObj(i -> new TextHandler("text" + i, ""))
+                .toList();
 
         MigrationException e = sides().migrate(
                         handlers,
                         parameters,
-                        List.of(new Text("text", "")),
+                        List.of(new TextHandler("text", "")),
                         parameters().build())
                 .failed();
 
@@ -802,9 +724,9 @@ class SeveralHandlersTest {
         });
 
         sides().migrate(
-                        List.of(new Text("text", "hello")),
+                        List.of(new TextHandler("text", "hello")),
                         parameters().memory(budget).build(),
-                        List.of(new Text("text", "")),
+                        List.of(new TextHandler("text", "")),
                         parameters().build())
                 .completed();
 
@@ -820,12 +742,12 @@ class SeveralHandlersTest {
             assertThat(other.take()).isTrue();
 
             MigrationException e = sides().migrate(
-                            List.of(new Text("text", "hello")),
+                            List.of(new TextHandler("text", "hello")),
                             parameters()
                                     .memory(budget)
                                     .acceptLimit(Duration.ofMillis(50))
                                     .build(),
-                            List.of(new Text("text", "")),
+                            List.of(new TextHandler("text", "")),
                             parameters().build())
                     .failed();
 

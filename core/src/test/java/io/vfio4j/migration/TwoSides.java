@@ -106,6 +106,9 @@ public final class TwoSides {
                 return new Outcome(report, failure, loading.get(), null);
             } catch (ExecutionException e) {
                 return new Outcome(report, failure, null, (MigrationException) e.getCause());
+            } finally {
+                sourceEvents.assertNothingWrong();
+                destinationEvents.assertNothingWrong();
             }
         }
     }
