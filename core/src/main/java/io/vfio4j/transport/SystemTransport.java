@@ -93,7 +93,7 @@ public final class SystemTransport implements Transport {
 
     @Override
     public OutgoingFile createFile(TransportAddress.File address, Duration limit) throws TransportException {
-        return OutgoingFile.create(address, limit, watchdog);
+        return PartialFile.create(address, limit, watchdog);
     }
 
     @Override
