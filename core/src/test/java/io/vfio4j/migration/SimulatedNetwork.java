@@ -14,7 +14,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,23 +30,15 @@ final class SimulatedNetwork {
     private static final int MOST_LATENCY_MICROS = 500;
 
     private final SimulatedWorld world;
+    private final Runnable beforeMessage;
     private final List<Wire> wires = new ArrayList<>();
     private @Nullable Port port;
     private long stalledUntil;
-    private int messages;
-    private IntConsumer beforeMessage = number -> {};
 
-    SimulatedNetwork(SimulatedWorld world) {
+    /** Makes a network, and says who is told of each message before it goes. */
+    SimulatedNetwork(SimulatedWorld world, Runnable beforeMessage) {
         this.world = world;
-    }
-
-    /** Sets who is told of each message, by its number from 1 on, before it goes. */
-    void beforeMessage(IntConsumer hook) {
-        beforeMessage = hook;
-    }
-
-    int messages() {
-        return messages;
+        this.beforeMessage = beforeMessage;
     }
 
     boolean isListening() {
@@ -214,8 +205,7 @@ final class SimulatedNetwork {
 
         @Override
         public void write(ByteBuffer from) throws TransportException {
-            int number = ++messages;
-            beforeMessage.accept(number);
+            beforeMessage.run();
             boolean inTime = world.await(Math.min(last, world.now() + limit), () -> out.takesMore() || closed);
             if (closed || out.broken || out.readerClosed || process.hasCrashed()) {
                 throw ended();
@@ -230,7 +220,7 @@ final class SimulatedNetwork {
             arrival = before == null ? arrival : Math.max(before.arrival, arrival);
             out.packets.add(new Packet(copy, arrival));
             world.wakeAt(arrival);
-            world.note("sends message " + number + " of " + copy.remaining() + " bytes");
+            world.note("sends " + copy.remaining() + " bytes");
             world.letOthersRun();
         }
 
