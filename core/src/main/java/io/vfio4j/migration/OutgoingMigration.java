@@ -728,7 +728,9 @@ public final class OutgoingMigration {
         public void requireGoingOn() throws IOException {
             requireNotCancelled();
             if (failing) {
-                throw cancelled();
+                // No cancellation, for nobody here has asked for one. What the other side says comes before this.
+                throw new MigrationException(
+                        Reason.TRANSPORT, "the other side has ended the connection, or another handler has failed");
             }
         }
 

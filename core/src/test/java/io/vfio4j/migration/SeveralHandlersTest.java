@@ -224,6 +224,67 @@ class SeveralHandlersTest {
         assertThat(sides().sourceVm.runs()).isTrue();
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {ScriptedDevice.ALL, Vfio.VFIO_MIGRATION_STOP_COPY | Vfio.VFIO_MIGRATION_PRE_COPY})
+    void shouldNotRunADeviceThatWasResetSinceItWasLoaded(long features) throws Exception {
+        ScriptedDevice device = source();
+        ScriptedDevice there = destination();
+        device.features = features;
+        there.features = features;
+        VfioDevice openThere = open(there);
+        Text text = new Text("text", "") {
+            @Override
+            public void loadFinish() throws IOException {
+                long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+                while (there.loaded == null && System.nanoTime() < end) {
+                    Thread.onSpinWait();
+                }
+                openThere.reset();
+            }
+        };
+
+        MigrationException e = sides().migrate(
+                        List.of(new VfioDeviceHandler("device0", open(device)), new Text("text", "hello")),
+                        List.of(new VfioDeviceHandler("device0", openThere), text),
+                        parameters().build())
+                .failed();
+
+        assertThat(e.reason()).isEqualTo(Reason.IN_DOUBT);
+        assertThat(e).hasMessageContaining("device0: it is in RUNNING, not in STOP");
+        assertThat(sides().incoming().holdsState()).isFalse();
+        assertThat(there.state()).isEqualTo("STOP");
+        assertThat(device.state()).isEqualTo("STOP_COPY");
+        assertThat(sides().destinationVm.calls).isEmpty();
+    }
+
+    @Test
+    void shouldSayThatTheOtherSideGaveUpWhenItWasCancelledThere() throws Exception {
+        StateHandler neverDone = new Text("text", "never read") {
+            @Override
+            public boolean iterates() {
+                return true;
+            }
+
+            @Override
+            public void pending(long thresholdBytes, Precision precision, Pending pending) {
+                pending.requiredBytes(1);
+            }
+        };
+        sides().destinationEvents.at(Phase.RECEIVING, () -> sides().incoming().cancel());
+
+        TwoSides.Outcome outcome = sides().migrate(
+                        List.of(neverDone),
+                        List.of(new Text("text", "")),
+                        parameters().build());
+
+        assertThat(outcome.failed().reason()).isEqualTo(Reason.PEER_FAILED);
+        assertThat(outcome.failed()).hasMessageContaining("the migration was cancelled");
+        assertThat(outcome.destinationFailure())
+                .isNotNull()
+                .extracting(MigrationException::reason)
+                .isEqualTo(Reason.CANCELLED);
+    }
+
     @Test
     void shouldRefuseDevicesOfWhichOnlySomeRun() throws Exception {
         ScriptedDevice runs = source();

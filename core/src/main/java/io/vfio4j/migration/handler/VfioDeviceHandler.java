@@ -386,7 +386,7 @@ public final class VfioDeviceHandler implements StateHandler {
                 again(MigrationState.RUNNING_P2P);
             }
         } else if (device.features().p2p()) {
-            run(MigrationState.RUNNING_P2P);
+            run(MigrationState.STOP, MigrationState.RUNNING_P2P);
         }
     }
 
@@ -397,7 +397,7 @@ public final class VfioDeviceHandler implements StateHandler {
             again(before);
             requireState(before);
         } else {
-            run(MigrationState.RUNNING);
+            run(device.features().p2p() ? MigrationState.RUNNING_P2P : MigrationState.STOP, MigrationState.RUNNING);
             requireState(MigrationState.RUNNING);
         }
     }
@@ -420,7 +420,13 @@ public final class VfioDeviceHandler implements StateHandler {
     }
 
     /** The source has let go: recovering by a reset would lose the only copy of the state. */
-    private void run(MigrationState target) throws VfioException {
+    private void run(MigrationState from, MigrationState target) throws IOException {
+        MigrationState now = device.state();
+        if (now != from) {
+            lost = true;
+            throw new IOException("it is in " + now + ", not in " + from
+                    + "; the device was reset or taken to another state, and what was loaded is lost");
+        }
         try {
             device.setState(target, MigrationState.STOP);
         } catch (VfioException e) {
