@@ -232,7 +232,7 @@ class SeveralHandlersTest {
         device.features = features;
         there.features = features;
         VfioDevice openThere = open(there);
-        Text text = new Text("text", "") {
+        TextHandler text = new TextHandler("text", "") {
             @Override
             public void loadFinish() throws IOException {
                 long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
@@ -244,7 +244,7 @@ class SeveralHandlersTest {
         };
 
         MigrationException e = sides().migrate(
-                        List.of(new VfioDeviceHandler("device0", open(device)), new Text("text", "hello")),
+                        List.of(new VfioDeviceHandler("device0", open(device)), new TextHandler("text", "hello")),
                         List.of(new VfioDeviceHandler("device0", openThere), text),
                         parameters().build())
                 .failed();
@@ -259,7 +259,7 @@ class SeveralHandlersTest {
 
     @Test
     void shouldSayThatTheOtherSideGaveUpWhenItWasCancelledThere() throws Exception {
-        StateHandler neverDone = new Text("text", "never read") {
+        StateHandler neverDone = new TextHandler("text", "never read") {
             @Override
             public boolean iterates() {
                 return true;
@@ -274,7 +274,7 @@ class SeveralHandlersTest {
 
         TwoSides.Outcome outcome = sides().migrate(
                         List.of(neverDone),
-                        List.of(new Text("text", "")),
+                        List.of(new TextHandler("text", "")),
                         parameters().build());
 
         assertThat(outcome.failed().reason()).isEqualTo(Reason.PEER_FAILED);

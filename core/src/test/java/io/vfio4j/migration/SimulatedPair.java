@@ -34,7 +34,7 @@ final class SimulatedPair {
 
     SimulatedPair(long seed) {
         world = new SimulatedWorld(seed);
-        network = new SimulatedNetwork(world);
+        network = new SimulatedNetwork(world, () -> {});
         source = new SimulatedProcess("source", world, network);
         destination = new SimulatedProcess("destination", world, network);
         sourceVm = new SimulatedMachine(world, source, true);
