@@ -57,7 +57,7 @@ public final class IncomingMigration {
     /**
      * Prepares a migration; nothing is touched before {@link #run}.
      *
-     * @param libc the system calls that buffers come from
+     * @param libc the system calls that buffers come from, and that given fds are used by
      * @param handlers what to load, with the source's names; what state they hold is lost
      * @param vm their virtual machine, not running
      * @param parameters what the migration may use
@@ -69,7 +69,7 @@ public final class IncomingMigration {
             VirtualMachine vm,
             MigrationParameters parameters,
             MigrationListener listener) {
-        this(libc, handlers, vm, parameters, listener, new ThreadedExecution(parameters.executor()));
+        this(libc, handlers, vm, parameters, listener, new ThreadedExecution(libc, parameters.executor()));
     }
 
     IncomingMigration(
@@ -91,7 +91,7 @@ public final class IncomingMigration {
     /**
      * Waits for a source or opens a file, and loads the state. When this returns, all runs here.
      *
-     * @param from where from; for a peer, where to listen
+     * @param from where from; for a peer, where to listen, or the connections to it
      * @return what was done
      * @throws MigrationException when it was not: what was loaded was discarded, or nothing was touched, unless the
      *     message says otherwise
@@ -108,6 +108,7 @@ public final class IncomingMigration {
             memory = MemoryPart.take(parameters, execution, this::isCancelled);
             requireNotCancelled();
             Offers.of(handlers);
+            OutgoingPeerLink.requireConnections(from, handlers.size());
             LoneHandler.all(handlers, "prepare", StateHandler::prepare, execution, parameters, this::isCancelled);
             try (Transport transport = execution.openTransport()) {
                 IncomingLink opened = IncomingLink.open(libc, from, parameters, execution, transport, listener);

@@ -92,7 +92,7 @@ public final class OutgoingMigration {
     /**
      * Prepares a migration; nothing is touched before {@link #run}.
      *
-     * @param libc the system calls that buffers come from
+     * @param libc the system calls that buffers come from, and that given fds are used by
      * @param handlers what to save, 1 to 32 handlers with different names; all devices in RUNNING, or all in STOP
      * @param vm their virtual machine
      * @param parameters what the migration may use
@@ -106,7 +106,7 @@ public final class OutgoingMigration {
             MigrationParameters parameters,
             SwitchoverPolicy policy,
             MigrationListener listener) {
-        this(libc, handlers, vm, parameters, policy, listener, new ThreadedExecution(parameters.executor()));
+        this(libc, handlers, vm, parameters, policy, listener, new ThreadedExecution(libc, parameters.executor()));
     }
 
     OutgoingMigration(
@@ -149,6 +149,7 @@ public final class OutgoingMigration {
             memory = MemoryPart.take(parameters, execution, this::isCancelled);
             requireNotCancelled();
             List<Message.Offer> offers = Offers.of(handlers);
+            OutgoingPeerLink.requireConnections(to, handlers.size());
             int chunks = parameters.chunksFor(handlers.size());
             prepare();
             try (Transport transport = execution.openTransport()) {

@@ -11,21 +11,23 @@ import java.time.Duration;
 public interface Transport extends AutoCloseable {
 
     /**
-     * Connects to a peer that listens.
+     * Connects to a peer that listens, or takes the next of given connections.
      *
      * @param address the peer
      * @param limit how long connecting, and later each call, may wait for the peer
      * @return the connection, which the caller closes
-     * @throws TransportException {@code UNREACHABLE} where nobody listens there or the name is unknown
+     * @throws TransportException {@code UNREACHABLE} where nobody listens there or the name is unknown, where one of
+     *     the given connections cannot be used, and where none of them is left
      */
     Connection connect(TransportAddress.Peer address, Duration limit) throws TransportException;
 
     /**
-     * Begins to listen.
+     * Begins to listen, or takes given connections.
      *
      * @param address where; TCP port 0 lets the kernel choose
      * @return the listener, which the caller closes
-     * @throws TransportException {@code UNREACHABLE} where the address is in use or not of this host
+     * @throws TransportException {@code UNREACHABLE} where the address is in use or not of this host, and where one of
+     *     the given connections cannot be used
      */
     Listener listen(TransportAddress.Peer address) throws TransportException;
 

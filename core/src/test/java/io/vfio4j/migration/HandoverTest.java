@@ -71,7 +71,7 @@ class HandoverTest {
     private final List<String> notices = Collections.synchronizedList(new ArrayList<>());
     private final BlockingQueue<String> listening = new ArrayBlockingQueue<>(1);
     private TransportAddress.Peer address;
-    private final Execution execution = new ThreadedExecution(ThreadedExecution.OWN_THREADS);
+    private final Execution execution = new ThreadedExecution(libc, ThreadedExecution.OWN_THREADS);
     private Transport transport;
     private ScriptedDevice script;
 

@@ -4,6 +4,7 @@ package io.vfio4j.transport;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.vfio4j.ffm.LibC;
 import io.vfio4j.testing.LeakCheck;
 import io.vfio4j.testing.Seed;
 import io.vfio4j.transport.TransportException.Problem;
@@ -43,7 +44,7 @@ class ConnectionTest {
 
     @BeforeEach
     void start() {
-        transport = new SystemTransport(ConnectionTest::newThread);
+        transport = new SystemTransport(LibC.system(), ConnectionTest::newThread);
     }
 
     @AfterEach
