@@ -16,6 +16,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -213,7 +214,7 @@ public final class VfioDevice implements AutoCloseable {
      * @throws VfioException when the reset failed or the device is not RUNNING thereafter
      */
     public void reset() throws VfioException {
-        int result = fd().reset();
+        int result = recorded("RESET", () -> fd().reset());
         if (result < 0) {
             throw new VfioException(Problem.FAILED, name, "resetting it failed", result);
         }
@@ -261,15 +262,9 @@ public final class VfioDevice implements AutoCloseable {
         }
         try (Arena arena = Arena.ofConfined()) {
             Feature feature = setStateArgument(arena, target);
-            DeviceStateEvent event = new DeviceStateEvent();
-            event.begin();
             long begin = System.nanoTime();
-            int result = fd().feature(feature.argument);
+            int result = recorded(target.name(), () -> fd().feature(feature.argument));
             lastArcNanos = System.nanoTime() - begin;
-            event.device = name;
-            event.target = target.name();
-            event.result = result;
-            event.commit();
             if (result >= 0) {
                 return VfioDeviceFeatureMigState.DATA_FD.get(feature.payload);
             }
@@ -278,6 +273,18 @@ public final class VfioDevice implements AutoCloseable {
             recover(failure, recover);
             throw failure;
         }
+    }
+
+    /** Makes a call that moves the device, as a recording shows it. */
+    private int recorded(String target, IntSupplier call) {
+        DeviceStateEvent event = new DeviceStateEvent();
+        event.begin();
+        int result = call.getAsInt();
+        event.device = name;
+        event.target = target;
+        event.result = result;
+        event.commit();
+        return result;
     }
 
     private void requireState(MigrationState target) throws VfioException {
@@ -328,7 +335,7 @@ public final class VfioDevice implements AutoCloseable {
     private boolean reach(MigrationState state, VfioException failure) {
         try (Arena arena = Arena.ofConfined()) {
             Feature feature = setStateArgument(arena, state);
-            int result = fd().feature(feature.argument);
+            int result = recorded(state.name(), () -> fd().feature(feature.argument));
             if (result < 0) {
                 failure.addSuppressed(new VfioException(
                         Problem.FAILED, name, "setting state " + state + " to recover failed", result));

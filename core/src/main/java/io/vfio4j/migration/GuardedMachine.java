@@ -6,10 +6,15 @@ import java.io.IOException;
 /**
  * The virtual machine as a migration calls it. Its monitor is somebody else's code: whatever that throws is a failure
  * of the migration, and no more than that.
- *
- * @param vm the virtual machine
  */
-record GuardedMachine(VirtualMachine vm) implements VirtualMachine {
+final class GuardedMachine {
+    private static final String SWITCHOVER = "switchover";
+
+    private final VirtualMachine vm;
+
+    GuardedMachine(VirtualMachine vm) {
+        this.vm = vm;
+    }
 
     /** One of the calls. */
     @FunctionalInterface
@@ -17,31 +22,42 @@ record GuardedMachine(VirtualMachine vm) implements VirtualMachine {
         void run() throws IOException;
     }
 
-    @Override
-    public void prepare() throws IOException {
-        call("prepare", vm::prepare);
+    void prepare() throws IOException {
+        call("prepare", SWITCHOVER, vm::prepare);
     }
 
-    @Override
-    public void throttle(int percent) throws IOException {
-        call("throttle", () -> vm.throttle(percent));
+    void throttle(int percent) throws IOException {
+        call("throttle", percent + " %", () -> vm.throttle(percent));
     }
 
-    @Override
-    public void stop() throws IOException {
-        call("stop", vm::stop);
+    void stop() throws IOException {
+        call("stop", SWITCHOVER, vm::stop);
     }
 
-    @Override
-    public void resume() throws IOException {
-        call("resume", vm::resume);
+    /**
+     * Lets it run.
+     *
+     * @param reason why, for whoever reads the recording
+     */
+    void resume(String reason) throws IOException {
+        call("resume", reason, vm::resume);
     }
 
-    private static void call(String name, Call call) throws IOException {
+    private static void call(String name, String reason, Call call) throws IOException {
+        VirtualMachineEvent event = new VirtualMachineEvent();
+        event.call = name;
+        event.reason = reason;
+        event.begin();
         try {
             call.run();
+        } catch (IOException e) {
+            event.failure = MigrationException.message(e);
+            throw e;
         } catch (RuntimeException | Error e) {
+            event.failure = e.toString();
             throw new IOException("the virtual machine: " + name + ": unexpected: " + e, e);
+        } finally {
+            event.commit();
         }
     }
 }

@@ -43,7 +43,7 @@ public final class IncomingMigration {
 
     private final LibC libc;
     private final List<StateHandler> handlers;
-    private final VirtualMachine vm;
+    private final GuardedMachine vm;
     private final MigrationParameters parameters;
     private final MigrationListener listener;
     private final Execution execution;
@@ -184,7 +184,7 @@ public final class IncomingMigration {
             long committed = execution.nanoTime();
             crew.all("resumeQuiesced", stream -> stream.handler().resumeQuiesced(), () -> {});
             crew.all("resume", stream -> stream.handler().resume(), () -> {});
-            vm.resume();
+            vm.resume("commit");
             long running = execution.nanoTime();
             tellRunning(from, running - committed);
             stage.set(Stage.ENDED);

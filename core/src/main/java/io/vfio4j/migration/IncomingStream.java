@@ -17,12 +17,15 @@ final class IncomingStream implements Crew.Member {
     private final Worker worker;
     private volatile long bytes;
     private volatile StateHandler.Rehearsal rehearsal = StateHandler.Rehearsal.NOTHING;
+    /** Never committed: it tells whether anybody wants to hear of each piece, without an allocation. */
+    private final PieceEvent pieces = new PieceEvent();
+
     private boolean touched;
     private @Nullable BufferPool pool;
 
     IncomingStream(StateHandler handler, Execution execution) {
         this.handler = handler;
-        this.worker = new Worker(execution, "load-" + handler.name(), this::end);
+        this.worker = new Worker(execution, "load", handler.name(), this::end);
     }
 
     @Override
@@ -56,6 +59,7 @@ final class IncomingStream implements Crew.Member {
     /** Worker: gets ready, with the memory that chunks come into. */
     void setUp(BufferPool chunks) throws IOException {
         pool = chunks;
+        BuffersEvent.record(name(), chunks);
         handler.loadSetup();
     }
 
@@ -119,6 +123,9 @@ final class IncomingStream implements Crew.Member {
             case DATA -> {
                 handler.load(frame);
                 bytes += frame.length();
+                if (pieces.isEnabled()) {
+                    PieceEvent.record(name(), frame.length(), false);
+                }
             }
             case EXTRA -> handler.loadExtra(channel.payloadOf(frame));
             case ACK_WANTED -> {

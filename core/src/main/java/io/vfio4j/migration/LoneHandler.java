@@ -29,7 +29,7 @@ record LoneHandler(StateHandler handler, Worker worker) implements Crew.Member {
         Crew<LoneHandler> crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), impatient);
         try {
             for (StateHandler handler : handlers) {
-                crew.add(new LoneHandler(handler, new Worker(execution, name + "-" + handler.name(), () -> {})));
+                crew.add(new LoneHandler(handler, new Worker(execution, name, handler.name(), null)));
             }
             crew.all(name, lone -> step.run(lone.handler), () -> {});
         } finally {

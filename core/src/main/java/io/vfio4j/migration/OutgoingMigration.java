@@ -63,7 +63,7 @@ public final class OutgoingMigration {
 
     private final LibC libc;
     private final List<StateHandler> handlers;
-    private final VirtualMachine vm;
+    private final GuardedMachine vm;
     private final MigrationParameters parameters;
     private final SwitchoverPolicy policy;
     private final MigrationListener listener;
@@ -246,7 +246,7 @@ public final class OutgoingMigration {
                 resolve("resumeQuiesced", StateHandler::resumeQuiesced);
                 resolve("resume", StateHandler::resume);
                 if (vmStopped) {
-                    vm.resume();
+                    vm.resume("doubt resolved");
                 }
             } else {
                 resolve("release", StateHandler::release);
@@ -414,7 +414,7 @@ public final class OutgoingMigration {
                 .map(OutgoingStream::name)
                 .toList();
         crew.all("unquiesce", OutgoingStream::unquiesce, this::stopOthers);
-        vm.resume();
+        vm.resume("switchover withdrawn");
         vmStopped = false;
         listener.onNotice("the switchover was withdrawn, for new initial data came up in " + String.join(", ", names));
     }
@@ -688,7 +688,7 @@ public final class OutgoingMigration {
             return;
         }
         try {
-            vm.resume();
+            vm.resume("migration failed");
         } catch (IOException e) {
             failure.addSuppressed(e);
             listener.onNotice("the virtual machine could not be resumed: " + MigrationException.message(e));

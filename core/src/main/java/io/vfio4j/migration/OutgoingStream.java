@@ -53,6 +53,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private final Pending pending = new Pending();
     private final Pace pace;
 
+    /** Never committed: they tell whether anybody wants to hear of each piece, without an allocation. */
+    private final PieceEvent pieces = new PieceEvent();
+
+    private final PendingEvent looks = new PendingEvent();
+
     private volatile boolean holding;
     private volatile boolean roundSeen;
     private volatile boolean drained;
@@ -96,7 +101,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         this.pool = pool;
         this.sender = ChunkSender.of(parameters, execution, pool, channel);
         this.pace = new Pace(execution.nanoTime());
-        this.worker = new Worker(execution, "save-" + handler.name(), this::end);
+        this.worker = new Worker(execution, "save", handler.name(), this::end);
     }
 
     StateHandler handler() {
@@ -172,6 +177,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     /** Worker: begins to save. */
     void setUp() throws IOException {
         setUp = true;
+        BuffersEvent.record(name(), pool);
         handler.saveSetup();
         expectedStepNanos = handler.stepNanos();
         active = handler.isActive();
@@ -295,7 +301,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private void look(Precision precision) throws IOException {
         pending.clear();
         if (active) {
-            handler.pending(whole.thresholdBytes(bandwidth.bytesPerSecond()), precision, pending);
+            long threshold = whole.thresholdBytes(bandwidth.bytesPerSecond());
+            handler.pending(threshold, precision, pending);
+            if (looks.isEnabled()) {
+                PendingEvent.record(name(), threshold, precision, pending);
+            }
         }
         requiredBytes = pending.requiredBytes();
         iterableBytes = pending.iterableBytes();
@@ -423,6 +433,9 @@ final class OutgoingStream implements StateOutput, Crew.Member {
             peerAnswered();
         }
         bytesSent += length;
+        if (pieces.isEnabled()) {
+            PieceEvent.record(name(), length, true);
+        }
     }
 
     @Override

@@ -27,17 +27,23 @@ final class Worker {
     private volatile long aliveAt;
     private volatile boolean ending;
     private volatile boolean ended;
-    private final Runnable atEnd;
+    private final String kind;
+    private final String handler;
+    private final @Nullable Action atEnd;
 
     /**
      * Starts the thread.
      *
+     * @param kind what it does for the handler
+     * @param handler the handler's name
      * @param atEnd what the thread does last, also when it comes back from a call that nobody waited for any more
      */
-    Worker(Execution execution, String name, Runnable atEnd) {
+    Worker(Execution execution, String kind, String handler, @Nullable Action atEnd) {
         this.execution = execution;
+        this.kind = kind;
+        this.handler = handler;
         this.atEnd = atEnd;
-        this.task = execution.start(name, this::work);
+        this.task = execution.start(kind + "-" + handler, this::work);
     }
 
     /**
@@ -114,21 +120,31 @@ final class Worker {
             }
         } finally {
             step = "cleanup";
-            failure = run(atEnd::run);
+            failure = atEnd == null ? null : run(atEnd);
             ended = true;
             execution.changed();
         }
     }
 
     /** A handler is somebody else's code: whatever it throws is a failure of the migration, and no more than that. */
-    private static @Nullable IOException run(Action action) {
+    private @Nullable IOException run(Action action) {
+        StepEvent event = new StepEvent();
+        event.begin();
+        IOException thrown = null;
         try {
             action.run();
-            return null;
         } catch (IOException e) {
-            return e;
+            thrown = e;
         } catch (RuntimeException | Error e) {
-            return new IOException("unexpected: " + e, e);
+            thrown = new IOException("unexpected: " + e, e);
         }
+        if (event.shouldCommit()) {
+            event.handler = handler;
+            event.task = kind;
+            event.step = step;
+            event.failure = thrown == null ? null : MigrationException.message(thrown);
+            event.commit();
+        }
+        return thrown;
     }
 }

@@ -66,8 +66,8 @@ class CrewTest {
     void shouldNotSpinUntilTheOthersHaveEndedWhenOneHasFailed() {
         Execution threads = new ThreadedExecution(ThreadedExecution.OWN_THREADS);
         Crew<Someone> crew = new Crew<>(new Watched(), LIMIT_NANOS, () -> false);
-        crew.add(new Someone("bad", new Worker(threads, "bad", () -> {})));
-        crew.add(new Someone("good", new Worker(threads, "good", () -> {})));
+        crew.add(new Someone("bad", new Worker(threads, "test", "bad", null)));
+        crew.add(new Someone("good", new Worker(threads, "test", "good", null)));
 
         assertThatThrownBy(() -> crew.all("step", this::work, () -> failureTold = true))
                 .isInstanceOf(MigrationException.class)
