@@ -7,6 +7,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.OutgoingMigration.Resolution;
 import io.vfio4j.migration.SimulatedHandler.Position;
+import io.vfio4j.observe.Phase;
 import io.vfio4j.testing.LeakCheck;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -179,7 +180,13 @@ class HandlerFaultTest {
             case ANOTHER_IS_REFUSED_THERE -> to.set(1, failing(to.get(1), "loadFinish", Fault.FAILS));
             case THE_MACHINE_DOES_NOT_RUN_THERE -> pair.destinationVm.failResume();
         }
-        MigrationParameters parameters = MigrationParameters.builder()
+        TwoSides.Outcome outcome = pair.migrate(from, to, parameters().build(), SwitchoverPolicy.STANDARD);
+
+        judge(place, fault, outcome);
+    }
+
+    private static MigrationParameters.Builder parameters() {
+        return MigrationParameters.builder()
                 .chunkBytes(4096)
                 .chunks(6)
                 .maxRounds(5)
@@ -187,12 +194,34 @@ class HandlerFaultTest {
                 .handlerLimit(LIMIT)
                 .peerLimit(LIMIT.plusSeconds(1))
                 .acceptLimit(LIMIT.plusSeconds(1))
-                .overlap(MigrationParameters.Overlap.OFF)
-                .build();
+                .overlap(MigrationParameters.Overlap.OFF);
+    }
 
-        TwoSides.Outcome outcome = pair.migrate(from, to, parameters, SwitchoverPolicy.STANDARD);
+    /** A call into a driver cannot be interrupted, but it need not be waited for either. */
+    @Test
+    void shouldNotWaitForAHandlerThatHangsWhenTheMigrationIsCancelled() {
+        List<StateHandler> from = side(atSource, pair.sourceVm, Position.RUNNING);
+        from.set(0, failing(from.getFirst(), "iterate", Fault.HANGS));
+        long[] cancelledAt = new long[1];
+        long[] endedAt = new long[1];
+        pair.sourceEvents.onProgress = () -> {
+            if (cancelledAt[0] == 0) {
+                cancelledAt[0] = pair.world.now();
+                assertThat(pair.outgoing().cancel()).isTrue();
+            }
+        };
+        pair.sourceEvents.at(Phase.FAILED, () -> endedAt[0] = pair.world.now());
+        MigrationParameters patient =
+                parameters().handlerLimit(Duration.ofHours(1)).build();
 
-        judge(place, fault, outcome);
+        TwoSides.Outcome outcome = pair.migrate(
+                from, side(atDestination, pair.destinationVm, Position.EMPTY), patient, SwitchoverPolicy.STANDARD);
+
+        assertThat(outcome.failed().reason()).isEqualTo(Reason.CANCELLED);
+        assertThat(endedAt[0] - cancelledAt[0]).isBetween(0L, 10 * SimulatedWorld.SECOND);
+        assertThat(pair.sourceEvents.notices).anyMatch(notice -> notice.contains("bad: it does not answer (iterate)"));
+        assertRuns(pair.sourceVm, atSource, List.of(1, 2));
+        assertThat(pair.destinationVm.ran()).isFalse();
     }
 
     private List<StateHandler> side(List<SimulatedHandler> siblings, SimulatedMachine vm, Position position) {
