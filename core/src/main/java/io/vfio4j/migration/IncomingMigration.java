@@ -328,7 +328,8 @@ public final class IncomingMigration {
 
     /** The source has let go, but not all starts here: the state is kept if it can be. */
     private void holdCommitted(MigrationException failure) {
-        // Before the source hears of it and may run itself.
+        // Before the source hears of it and may run itself; down in two steps, for some may run already.
+        crew.allThatCan("quiesce", stream -> stream.handler().quiesce());
         List<Crew.Trouble<IncomingStream>> troubles = crew.allThatCan("hold", IncomingStream::hold);
         holdsState = troubles.isEmpty();
         troubles.stream()

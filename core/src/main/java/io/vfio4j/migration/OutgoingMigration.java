@@ -675,7 +675,10 @@ public final class OutgoingMigration {
     private void takeBack(MigrationException failure) {
         failing = false;
         boolean back = tell(crew.allThatCan("resumeQuiesced", OutgoingStream::resumeQuiesced), failure);
-        back &= tell(crew.allThatCan("resume", OutgoingStream::resume), failure);
+        // None is to run beside one that may be stopped, unless all do as the virtual machine does.
+        if (back || !vmStopped) {
+            back &= tell(crew.allThatCan("resume", OutgoingStream::resume), failure);
+        }
         if (throttle > 0) {
             throttleTo(0);
         }

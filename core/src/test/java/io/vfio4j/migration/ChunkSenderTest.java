@@ -24,7 +24,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class ChunkSenderTest {
     private static final int CHUNK = 1 << 20;
 
-    private final Execution execution = new ThreadedExecution(ThreadedExecution.OWN_THREADS);
+    private final Execution execution = new ThreadedExecution(LibC.system(), ThreadedExecution.OWN_THREADS);
     private final Written written = new Written();
 
     /** Keeps where in memory what is written comes from; each write waits until it may go. */

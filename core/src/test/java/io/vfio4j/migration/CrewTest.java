@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
+import io.vfio4j.ffm.LibC;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -25,7 +26,7 @@ class CrewTest {
 
     /** Looks at what the crew waits for once a failure has been told, and lets the other one end then. */
     private final class Watched implements Execution {
-        private final Execution real = new ThreadedExecution(ThreadedExecution.OWN_THREADS);
+        private final Execution real = new ThreadedExecution(LibC.system(), ThreadedExecution.OWN_THREADS);
 
         @Override
         public boolean await(long deadline, BooleanSupplier condition) {
@@ -64,7 +65,7 @@ class CrewTest {
 
     @Test
     void shouldNotSpinUntilTheOthersHaveEndedWhenOneHasFailed() {
-        Execution threads = new ThreadedExecution(ThreadedExecution.OWN_THREADS);
+        Execution threads = new ThreadedExecution(LibC.system(), ThreadedExecution.OWN_THREADS);
         Crew<Someone> crew = new Crew<>(new Watched(), LIMIT_NANOS, () -> false);
         crew.add(new Someone("bad", new Worker(threads, "test", "bad", null)));
         crew.add(new Someone("good", new Worker(threads, "test", "good", null)));

@@ -205,6 +205,63 @@ class SeveralHandlersTest {
     }
 
     @Test
+    void shouldNotRunADeviceBesideOneThatStaysStopped() throws Exception {
+        ScriptedDevice good = source();
+        ScriptedDevice bad = source();
+        bad.failSet("STOP_COPY", Errno.EIO, "STOP")
+                .failSet("RUNNING_P2P", Errno.EIO, "STOP")
+                .failSet("RUNNING_P2P", Errno.EIO, "STOP");
+
+        sides().migrate(
+                        VfioDeviceHandler.inOrder(open(good), open(bad)),
+                        destinations(2),
+                        parameters().build())
+                .failed();
+
+        assertThat(bad.state()).isEqualTo("STOP");
+        assertThat(good.state()).isEqualTo("RUNNING_P2P");
+        assertThat(sides().sourceVm.calls).containsExactly("stop");
+        assertThat(sides().sourceEvents.notices)
+                .anyMatch(notice -> notice.startsWith("the virtual machine stays stopped"));
+    }
+
+    @Test
+    void shouldTryTheLastStepUpAgainFromWhereTheOthersAre() throws Exception {
+        ScriptedDevice bad = source();
+        bad.failSet("STOP_COPY", Errno.EIO, "STOP").failSet("RUNNING", Errno.EIO, "STOP");
+
+        sides().migrate(
+                        VfioDeviceHandler.inOrder(open(source()), open(bad)),
+                        destinations(2),
+                        parameters().build())
+                .failed();
+
+        assertThat(bad.state()).isEqualTo("RUNNING");
+        assertThat(bad.calls())
+                .containsSubsequence("SET RUNNING_P2P", "SET RUNNING", "SET RUNNING_P2P", "SET RUNNING")
+                .doesNotContain("SET STOP", "RESET");
+        assertThat(sides().sourceVm.calls).containsExactly("stop", "resume");
+    }
+
+    @Test
+    void shouldStopAllInTwoStepsWhenTheVirtualMachineDoesNotRunAtTheDestination() throws Exception {
+        sides().destinationVm.resumeFailure = new IOException("no virtual CPU");
+
+        MigrationException e = sides().migrate(
+                        VfioDeviceHandler.inOrder(open(source()), open(source())),
+                        destinations(2),
+                        parameters().build())
+                .failed();
+
+        assertThat(e.reason()).isEqualTo(Reason.IN_DOUBT);
+        assertThat(scripts.subList(2, 4)).allSatisfy(there -> {
+            assertThat(there.state()).isEqualTo("STOP");
+            assertThat(there.calls()).containsSubsequence("SET RUNNING", "SET RUNNING_P2P", "SET STOP");
+        });
+        assertThat(sides().incoming().holdsState()).isTrue();
+    }
+
+    @Test
     void shouldDiscardAllWhenOneOfThemIsRefusedAtTheDestination() throws Exception {
         ScriptedDevice device = source();
         ScriptedDevice there = destination();
