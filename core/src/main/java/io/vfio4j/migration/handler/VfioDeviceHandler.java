@@ -476,9 +476,19 @@ public final class VfioDeviceHandler implements StateHandler {
         return !lost;
     }
 
+    /** All is as before the first migration, but that a doubt about this one can still be resolved. */
     @Override
     public void cleanup() {
         closeSessions();
+        saving = null;
+        loading = null;
+        estimate = PrecopyInfo.EMPTY;
+        stopCopyLength = 0;
+        acksWanted = 0;
+        reinitSeen = false;
+        drained = false;
+        lost = false;
+        lateConfig = null;
     }
 
     private void closeSessions() {
