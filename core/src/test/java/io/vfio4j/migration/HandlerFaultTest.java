@@ -95,6 +95,7 @@ class HandlerFaultTest {
             source("peerToPeer", End.NOT_BEGUN),
             source("isRunning", End.NOT_BEGUN),
             source("saveSetup", End.RUNS_ON),
+            source("stepNanos", End.RUNS_ON),
             source("isActive", End.RUNS_ON),
             source("iterates", End.RUNS_ON),
             source("pending", End.RUNS_ON),
@@ -325,7 +326,7 @@ class HandlerFaultTest {
     /** What the crew calls the step that the method is called in. */
     private static String step(String method) {
         return switch (method) {
-            case "isActive", "iterates", "pending" -> "saveSetup";
+            case "stepNanos", "isActive", "iterates", "pending" -> "saveSetup";
             case "initialLoaded", "loadExtra", "switchoverStart" -> "load";
             default -> method;
         };
