@@ -234,7 +234,8 @@ public final class OutgoingMigration {
      * Ends a migration that is in doubt. Never done by a timer: only the caller can find out what the destination does.
      *
      * @param resolution who runs the virtual machine
-     * @throws MigrationException when a handler or the virtual machine cannot be taken there
+     * @throws MigrationException when a handler or the virtual machine cannot be taken there; the migration is in doubt
+     *     as before, and can be resolved again
      * @throws IllegalStateException when the migration is not in doubt
      */
     public void resolve(Resolution resolution) throws MigrationException {
@@ -252,12 +253,21 @@ public final class OutgoingMigration {
                 resolve("release", StateHandler::release);
             }
         } catch (IOException e) {
-            throw MigrationException.of(e);
+            throw unresolved(e);
+        } catch (RuntimeException | Error e) {
+            throw unresolved(new IOException("unexpected: " + e, e));
         }
     }
 
     private void resolve(String name, Crew.Step<StateHandler> step) throws MigrationException {
         LoneHandler.all(handlers, name, step, execution, parameters, () -> false);
+    }
+
+    private MigrationException unresolved(IOException e) {
+        MigrationException failure = MigrationException.of(e);
+        tellOfReset(failure);
+        stage.set(Stage.IN_DOUBT);
+        return failure;
     }
 
     private void prepare() throws IOException {
@@ -644,12 +654,16 @@ public final class OutgoingMigration {
                             + "); all stays stopped here until you say who runs",
                     failure);
         }
+        tellOfReset(failure);
+        takeBack(failure);
+        return failure;
+    }
+
+    private void tellOfReset(MigrationException failure) {
         if (resetBehind(failure) != null) {
             listener.onNotice(
                     "a device had to be reset, and what it held is lost: " + MigrationException.message(failure));
         }
-        takeBack(failure);
-        return failure;
     }
 
     private static @Nullable VfioException resetBehind(MigrationException failure) {
