@@ -7,12 +7,11 @@ import io.vfio4j.stream.StreamException;
 import io.vfio4j.transport.TransportException;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The handlers of a migration at work: each step is done by all of them beside each other, and is over when all are.
@@ -232,25 +231,26 @@ final class Crew<M extends Crew.Member> {
         };
     }
 
-    /** Of several failures, one that is no mere consequence of the migration's end: not a connection's. */
+    /** Of several failures, the one that the others are consequences of, as far as can be told. */
     private static <M> MigrationException worst(List<Trouble<M>> troubles) {
-        @Nullable MigrationException worst = null;
+        MigrationException worst = troubles.stream()
+                .map(Trouble::failure)
+                .max(Comparator.comparingInt(Crew::weight))
+                .orElseThrow();
         for (Trouble<M> trouble : troubles) {
-            MigrationException failure = trouble.failure();
-            if (worst == null || (isConsequence(worst) && !isConsequence(failure))) {
-                worst = failure;
+            if (trouble.failure() != worst) {
+                worst.addSuppressed(trouble.failure());
             }
         }
-        MigrationException chosen = Objects.requireNonNull(worst);
-        for (Trouble<M> trouble : troubles) {
-            if (trouble.failure() != chosen) {
-                chosen.addSuppressed(trouble.failure());
-            }
-        }
-        return chosen;
+        return worst;
     }
 
-    private static boolean isConsequence(MigrationException e) {
-        return e.reason() == Reason.TRANSPORT || e.reason() == Reason.CANCELLED;
+    /** A connection ends when another handler has failed; who was told to end after all that is the last to know. */
+    private static int weight(MigrationException e) {
+        return switch (e.reason()) {
+            case CANCELLED -> 0;
+            case TRANSPORT -> 1;
+            default -> 2;
+        };
     }
 }

@@ -473,8 +473,7 @@ public final class OutgoingMigration {
             if (crew.hasFailed() || isEnding()) {
                 failing = true;
                 crew.members().forEach(OutgoingStream::hold);
-                crew.finish(this::stopOthers);
-                requireNotCancelled();
+                finishFailing();
                 throw new MigrationException(Reason.TRANSPORT, "the other side has ended the connection");
             }
             now = execution.nanoTime();
@@ -488,6 +487,18 @@ public final class OutgoingMigration {
             crew.members().forEach(OutgoingStream::roundSeen);
             execution.changed();
         }
+    }
+
+    /** Ends pre-copy with the failure of a handler, but not for one that only ended because it was told to. */
+    private void finishFailing() throws MigrationException {
+        try {
+            crew.finish(this::stopOthers);
+        } catch (MigrationException e) {
+            if (e.reason() != Reason.CANCELLED) {
+                throw e;
+            }
+        }
+        requireNotCancelled();
     }
 
     private boolean areTooManyBytesSent() {
