@@ -26,7 +26,11 @@ class CrewTest {
 
     /** Looks at what the crew waits for once a failure has been told, and lets the other one end then. */
     private final class Watched implements Execution {
-        private final Execution real = new ThreadedExecution(LibC.system(), ThreadedExecution.OWN_THREADS);
+        private final Execution real;
+
+        private Watched(Execution real) {
+            this.real = real;
+        }
 
         @Override
         public boolean await(long deadline, BooleanSupplier condition) {
@@ -66,7 +70,7 @@ class CrewTest {
     @Test
     void shouldNotSpinUntilTheOthersHaveEndedWhenOneHasFailed() {
         Execution threads = new ThreadedExecution(LibC.system(), ThreadedExecution.OWN_THREADS);
-        Crew<Someone> crew = new Crew<>(new Watched(), LIMIT_NANOS, () -> false);
+        Crew<Someone> crew = new Crew<>(new Watched(threads), LIMIT_NANOS, () -> false);
         crew.add(new Someone("bad", new Worker(threads, "test", "bad", null)));
         crew.add(new Someone("good", new Worker(threads, "test", "good", null)));
 

@@ -22,10 +22,6 @@ record Schedule(Way way, long seed, List<Fault> faults) {
     private static final Pattern TEXT = Pattern.compile("([A-Z]+)/(-?\\d+)/([A-Z_@0-9+]*)");
     private static final Pattern FAULT = Pattern.compile("([A-Z_]+)(?:@([A-Z_]+)(\\d+))?");
 
-    /** Beyond what a migration has of any of the places, so that now and then nothing happens. */
-    private static final int HANDOVER = 85;
-    private static final int MOST_STEPS = 120;
-
     /** Which way the state goes. */
     enum Way {
         CONNECTION
@@ -35,16 +31,24 @@ record Schedule(Way way, long seed, List<Fault> faults) {
     enum Place {
         /** No place: it is so from the beginning. */
         ALL_ALONG,
-        /** Before a message of either side goes. */
+        /** Before a connection is made, or a message of either side goes. */
         MESSAGE,
         /** Before a call of a handler. */
         SOURCE_CALL,
-        DESTINATION_CALL;
+        DESTINATION_CALL,
+        /** Before a system call of a device. */
+        SOURCE_DEVICE,
+        DESTINATION_DEVICE;
+
+        /** Beyond what a migration has of it, so that now and then nothing happens. */
+        int most() {
+            return this == SOURCE_DEVICE || this == DESTINATION_DEVICE ? 40 : 120;
+        }
 
         boolean isOf(Way way) {
             return switch (this) {
                 case MESSAGE -> way == Way.CONNECTION;
-                case ALL_ALONG, SOURCE_CALL, DESTINATION_CALL -> true;
+                case ALL_ALONG, SOURCE_CALL, DESTINATION_CALL, SOURCE_DEVICE, DESTINATION_DEVICE -> true;
             };
         }
     }
@@ -63,11 +67,22 @@ record Schedule(Way way, long seed, List<Fault> faults) {
         SHORT_STALL(Place.MESSAGE),
         LONG_STALL(Place.MESSAGE),
         STRANGER(Place.MESSAGE),
+        /** A connection of the source, or its next one, is there twice, and the copy is in front of those that wait. */
+        DUPLICATE_BEFORE(Place.MESSAGE),
+        /** A connection of the source, or its next one, is there twice, and the copy is behind those that wait. */
+        DUPLICATE_AFTER(Place.MESSAGE),
 
         FAILS(Place.SOURCE_CALL, Place.DESTINATION_CALL),
         THROWS_ANYTHING(Place.SOURCE_CALL, Place.DESTINATION_CALL),
         IS_SLOW(Place.SOURCE_CALL, Place.DESTINATION_CALL),
-        HANGS(Place.SOURCE_CALL, Place.DESTINATION_CALL);
+        HANGS(Place.SOURCE_CALL, Place.DESTINATION_CALL),
+
+        /** One system call fails, and the device stays as it is. */
+        DEVICE_CALL_FAILS(Place.SOURCE_DEVICE, Place.DESTINATION_DEVICE),
+        /** A system call fails, and the device is in ERROR: nothing but a reset helps. */
+        DEVICE_IN_ERROR(Place.SOURCE_DEVICE, Place.DESTINATION_DEVICE),
+        /** All system calls fail from now on, a reset too. */
+        DEVICE_LOST(Place.SOURCE_DEVICE, Place.DESTINATION_DEVICE);
 
         @SuppressWarnings("ImmutableEnumChecker") // List.of() is
         private final List<Place> places;
@@ -78,6 +93,14 @@ record Schedule(Way way, long seed, List<Fault> faults) {
 
         List<Place> places() {
             return places;
+        }
+
+        /** Tells whether a migration completes all the same. */
+        boolean isHarmless() {
+            return switch (this) {
+                case LATE_INITIAL_DATA, SHORT_STALL, STRANGER, IS_SLOW -> true;
+                default -> false;
+            };
         }
     }
 
@@ -125,10 +148,11 @@ record Schedule(Way way, long seed, List<Fault> faults) {
                         .filter(kind -> random.nextInt(8) == 0)
                         .map(Fault::allAlong)
                         .forEach(faults::add);
-            } else if (place.isOf(way) && random.nextInt(3) == 0) {
-                // Of about 100 steps the last few are the handover.
-                int step = random.nextBoolean() ? 1 + random.nextInt(MOST_STEPS) : HANDOVER + random.nextInt(20);
-                faults.add(new Fault(oneOf(random, kinds), place, step));
+            } else if (place.isOf(way) && random.nextInt(place == Place.MESSAGE ? 2 : 5) == 0) {
+                // The last few are the handover.
+                int most = place.most();
+                int number = random.nextBoolean() ? 1 + random.nextInt(most) : most * 2 / 3 + random.nextInt(20);
+                faults.add(new Fault(oneOf(random, kinds), place, number));
             }
         }
         return new Schedule(way, seed, faults);
@@ -136,6 +160,11 @@ record Schedule(Way way, long seed, List<Fault> faults) {
 
     private static <T> T oneOf(Random random, List<T> choices) {
         return choices.get(random.nextInt(choices.size()));
+    }
+
+    /** Tells whether one thing goes wrong, and nothing else. */
+    boolean isOnly(Kind kind) {
+        return faults.size() == 1 && faults.getFirst().kind() == kind;
     }
 
     static Schedule parse(String text) {

@@ -12,6 +12,7 @@ final class SimulatedMachine implements VirtualMachine {
     private boolean ran;
     private boolean stopFails;
     private boolean resumeFails;
+    private boolean failed;
     private @Nullable SimulatedMachine other;
 
     SimulatedMachine(SimulatedWorld world, SimulatedProcess process, boolean runs) {
@@ -32,6 +33,11 @@ final class SimulatedMachine implements VirtualMachine {
         resumeFails = true;
     }
 
+    /** Tells whether it did not stop or resume as it should have. */
+    boolean hasFailed() {
+        return failed;
+    }
+
     /** Tells whether it runs now. */
     boolean runs() {
         return runs && !process.hasCrashed();
@@ -47,6 +53,7 @@ final class SimulatedMachine implements VirtualMachine {
         world.letOthersRun();
         if (stopFails) {
             stopFails = false;
+            failed = true;
             throw new IOException("the virtual machine does not stop");
         }
         runs = false;
@@ -60,6 +67,7 @@ final class SimulatedMachine implements VirtualMachine {
             throw new IOException("the process has crashed");
         }
         if (resumeFails) {
+            failed = true;
             throw new IOException("the virtual machine does not resume");
         }
         if (other != null && other.runs()) {

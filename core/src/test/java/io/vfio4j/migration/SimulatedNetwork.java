@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What connects the processes of a simulation: bytes arrive in order, after some time, or not at all any more.
  *
- * <p>It can be cut and stalled, and tells of every message that is sent, which is when that is to happen.
+ * <p>It can be cut and stalled, and tells of every connection and message, which is when that is to happen.
  */
 final class SimulatedNetwork {
     static final TransportAddress.Peer ADDRESS = new TransportAddress.Tcp("simulated", 1);
@@ -32,10 +32,11 @@ final class SimulatedNetwork {
     private final SimulatedWorld world;
     private final Runnable beforeMessage;
     private final List<Wire> wires = new ArrayList<>();
+    private final List<byte[]> firstWords = new ArrayList<>();
     private @Nullable Port port;
     private long stalledUntil;
 
-    /** Makes a network, and says who is told of each message before it goes. */
+    /** Makes a network, and says who is told of each connection and message before it goes. */
     SimulatedNetwork(SimulatedWorld world, Runnable beforeMessage) {
         this.world = world;
         this.beforeMessage = beforeMessage;
@@ -83,20 +84,44 @@ final class SimulatedNetwork {
         return open;
     }
 
+    /** The first message of each connection, in the order in which they were made. */
+    List<byte[]> firstWords() {
+        return firstWords;
+    }
+
+    /** Connects at once to whoever listens, in front of those that wait there or behind them; null if nobody does. */
+    @Nullable
+    Connection squeezeIn(SimulatedProcess process, boolean first) {
+        Port open = port;
+        if (open == null || process.hasCrashed()) {
+            return null;
+        }
+        Wire there = wire(process, open.process);
+        Wire back = wire(open.process, process);
+        // What it says first is an answer.
+        back.used = true;
+        End end = new End(open.process, back, there, SimulatedSide.PEER_LIMIT);
+        if (first) {
+            open.waiting.addFirst(end);
+        } else {
+            open.waiting.addLast(end);
+        }
+        return new End(process, there, back, SimulatedSide.PEER_LIMIT);
+    }
+
     /** Opens what a process sees of the network. */
     Transport openTransport(SimulatedProcess process) {
         return new Transport() {
             @Override
             public Connection connect(TransportAddress.Peer address, Duration limit) throws TransportException {
+                beforeMessage.run();
                 world.letOthersRun();
-                Port open = port;
-                if (open == null || process.hasCrashed()) {
+                Connection connection = squeezeIn(process, false);
+                if (connection == null) {
                     throw new TransportException(Problem.UNREACHABLE, address + ": nobody listens there", null);
                 }
-                Wire there = wire(process, open.process);
-                Wire back = wire(open.process, process);
-                open.waiting.add(new End(open.process, back, there, limit));
-                return new End(process, there, back, limit);
+                connection.limit(limit);
+                return connection;
             }
 
             @Override
@@ -134,6 +159,7 @@ final class SimulatedNetwork {
         private final SimulatedProcess writer;
         private final SimulatedProcess reader;
         private final Deque<Packet> packets = new ArrayDeque<>();
+        private boolean used;
         private int inFlight;
         private boolean broken;
         private boolean writerClosed;
@@ -205,6 +231,10 @@ final class SimulatedNetwork {
 
         @Override
         public void write(ByteBuffer from) throws TransportException {
+            if (!out.used) {
+                out.used = true;
+                firstWords.add(copy(from).array());
+            }
             beforeMessage.run();
             boolean inTime = world.await(Math.min(last, world.now() + limit), () -> out.takesMore() || closed);
             if (closed || out.broken || out.readerClosed || process.hasCrashed()) {
@@ -213,7 +243,8 @@ final class SimulatedNetwork {
             if (!inTime) {
                 throw silent();
             }
-            ByteBuffer copy = ByteBuffer.allocate(from.remaining()).put(from).flip();
+            ByteBuffer copy = copy(from);
+            from.position(from.limit());
             out.inFlight += copy.remaining();
             Packet before = out.packets.peekLast();
             long arrival = world.now() + (1 + world.random().nextInt(MOST_LATENCY_MICROS)) * SimulatedWorld.MICRO;
@@ -222,6 +253,10 @@ final class SimulatedNetwork {
             world.wakeAt(arrival);
             world.note("sends " + copy.remaining() + " bytes");
             world.letOthersRun();
+        }
+
+        private static ByteBuffer copy(ByteBuffer from) {
+            return ByteBuffer.allocate(from.remaining()).put(from.duplicate()).flip();
         }
 
         @Override

@@ -13,8 +13,6 @@ import io.vfio4j.migration.Schedule.Place;
 import io.vfio4j.migration.SimulatedHandler.Position;
 import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.MigrationListener;
-import io.vfio4j.testing.ScriptedDevice;
-import io.vfio4j.testing.ScriptedLibC;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -57,9 +55,8 @@ final class SimulatedSide implements AutoCloseable {
     private final Place call;
     private final SimulatedProcess process;
     private final SimulatedMachine machine;
-    private final ScriptedLibC libc = new ScriptedLibC();
-    private final ScriptedDevice script = new ScriptedDevice(libc);
-    private final VfioDevice device;
+    private final SimulatedDevice device;
+    private final VfioDevice opened;
     private final RecycledMemory memory = new RecycledMemory();
     private final List<SimulatedHandler> state = new ArrayList<>();
     private final List<StateHandler> handlers = new ArrayList<>();
@@ -67,28 +64,28 @@ final class SimulatedSide implements AutoCloseable {
     private @Nullable OutgoingMigration outgoing;
     private @Nullable IncomingMigration incoming;
     private boolean handlerFailed;
+    private boolean cancelled;
     private boolean ended;
     private boolean completed;
     private @Nullable MigrationException failure;
 
-    SimulatedSide(SimulatedProcess process, SimulatedWorld world, Faults faults, Place call, boolean runs)
+    SimulatedSide(
+            SimulatedProcess process, SimulatedWorld world, Faults faults, Place call, Place deviceCall, boolean runs)
             throws IOException {
         this.world = world;
         this.faults = faults;
         this.call = call;
         this.process = process;
         machine = new SimulatedMachine(world, process, runs);
-        if (!runs) {
-            script.in("STOP");
-        }
-        script.precopyInfo = (request, info) -> {
+        device = new SimulatedDevice(world, faults, deviceCall, runs);
+        device.script().precopyInfo = (request, info) -> {
             VfioPrecopyInfo.INITIAL_BYTES.set(info, 0);
             return 0;
         };
-        device = VfioDevice.adopt(libc, script.fd(), process.name(), IDENTITY);
+        opened = VfioDevice.adopt(device, device.script().fd(), process.name(), IDENTITY);
         Position position = runs ? Position.RUNNING : Position.EMPTY;
         handlers.add(guarded(new SimulatedHandler("memory", world, machine, position, state)));
-        handlers.add(guarded(new VfioDeviceHandler("device0", device)));
+        handlers.add(guarded(new VfioDeviceHandler("device0", opened)));
         handlers.add(guarded(new SimulatedHandler("small", world, machine, position, state)));
     }
 
@@ -106,17 +103,12 @@ final class SimulatedSide implements AutoCloseable {
 
     /** Sets what the device holds: a half can be read while it runs. */
     void deviceHolds(byte[] contents) {
-        script.preCopyState = Arrays.copyOf(contents, contents.length / 2);
-        script.stopCopyState = Arrays.copyOfRange(contents, contents.length / 2, contents.length);
+        device.script().preCopyState = Arrays.copyOf(contents, contents.length / 2);
+        device.script().stopCopyState = Arrays.copyOfRange(contents, contents.length / 2, contents.length);
     }
 
-    /** What was loaded into the device, or null. */
-    byte @Nullable [] loaded() {
-        return script.loaded;
-    }
-
-    String deviceState() {
-        return script.state();
+    SimulatedDevice device() {
+        return device;
     }
 
     /** Tells whether a call has failed, so that this side cannot keep its handlers together. */
@@ -226,12 +218,19 @@ final class SimulatedSide implements AutoCloseable {
     }
 
     void cancel() {
-        if (outgoing != null) {
-            outgoing.cancel();
+        cancelled |= (outgoing != null && outgoing.cancel()) || (incoming != null && incoming.cancel());
+    }
+
+    /** Tells whether the reason that it gives for its failure can be the true one. */
+    boolean tellsTheTruth() {
+        if (failure == null || process.hasCrashed()) {
+            return true;
         }
-        if (incoming != null) {
-            incoming.cancel();
-        }
+        return switch (failure.reason()) {
+            case CANCELLED -> cancelled;
+            case DEVICE -> handlerFailed || device.hasFailed() || machine.hasFailed();
+            default -> true;
+        };
     }
 
     boolean isInDoubt() {
@@ -282,7 +281,7 @@ final class SimulatedSide implements AutoCloseable {
 
     @Override
     public void close() {
+        opened.close();
         device.close();
-        script.close();
     }
 }

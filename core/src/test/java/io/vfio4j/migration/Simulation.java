@@ -10,7 +10,9 @@ import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
 import io.vfio4j.transport.Connection;
 import io.vfio4j.transport.Transport;
+import io.vfio4j.transport.TransportException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
@@ -19,22 +21,24 @@ import java.util.UUID;
 final class Simulation implements AutoCloseable {
     private static final int DEVICE_BYTES = 10_000;
 
+    /** A device that goes into ERROR fails twice, before and at its reset, and another call may fail once. */
+    private static final int MOST_TRIES = 4;
+
+    private final Schedule schedule;
     private final Faults faults;
     private final SimulatedWorld world;
     private final SimulatedNetwork network;
     private final SimulatedSide source;
     private final SimulatedSide destination;
     private final byte[] deviceState = new byte[DEVICE_BYTES];
-    private boolean resolved;
 
     Simulation(Schedule schedule) throws IOException {
+        this.schedule = schedule;
         faults = new Faults(schedule.faults());
         world = new SimulatedWorld(schedule.seed());
         network = new SimulatedNetwork(world, this::message);
-        source = new SimulatedSide(
-                new SimulatedProcess("source", world, network), world, faults, Place.SOURCE_CALL, true);
-        destination = new SimulatedSide(
-                new SimulatedProcess("destination", world, network), world, faults, Place.DESTINATION_CALL, false);
+        source = side("source", Place.SOURCE_CALL, Place.SOURCE_DEVICE, true);
+        destination = side("destination", Place.DESTINATION_CALL, Place.DESTINATION_DEVICE, false);
         source.machine().other(destination.machine());
         destination.machine().other(source.machine());
         world.random().nextBytes(deviceState);
@@ -48,6 +52,11 @@ final class Simulation implements AutoCloseable {
         if (faults.has(Kind.MACHINE_DOES_NOT_RESUME_THERE)) {
             destination.machine().failResume();
         }
+    }
+
+    private SimulatedSide side(String name, Place call, Place deviceCall, boolean runs) throws IOException {
+        SimulatedProcess process = new SimulatedProcess(name, world, network);
+        return new SimulatedSide(process, world, faults, call, deviceCall, runs);
     }
 
     private void message() {
@@ -68,6 +77,8 @@ final class Simulation implements AutoCloseable {
             case SHORT_STALL -> network.stall(SimulatedWorld.SECOND);
             case LONG_STALL -> network.stall(2 * SimulatedSide.PEER_LIMIT.toNanos());
             case STRANGER -> world.start("stranger", this::comeAsStranger);
+            case DUPLICATE_BEFORE -> comeAgain(true);
+            case DUPLICATE_AFTER -> comeAgain(false);
             default -> throw new IllegalArgumentException(fault + " is no fault of a message");
         }
     }
@@ -94,6 +105,33 @@ final class Simulation implements AutoCloseable {
         }
     }
 
+    /** A connection of the source, or its next one, is there twice: the copy says the same first words, and no more. */
+    private void comeAgain(boolean first) {
+        SimulatedProcess process = new SimulatedProcess("duplicate", world, network);
+        Connection connection = network.squeezeIn(process, first);
+        int number = world.random().nextInt(network.firstWords().size() + 1);
+        if (connection == null) {
+            world.note("nobody listens any more");
+            return;
+        }
+        world.start("duplicate", () -> {
+            try (connection) {
+                world.await(
+                        world.now() + SimulatedSide.PEER_LIMIT.toNanos(),
+                        () -> network.firstWords().size() > number);
+                if (network.firstWords().size() > number) {
+                    connection.write(ByteBuffer.wrap(network.firstWords().get(number)));
+                }
+                ByteBuffer scratch = ByteBuffer.allocate(1 << 10);
+                while (!connection.atEnd(scratch.clear())) {
+                    world.note("the duplicate is answered");
+                }
+            } catch (TransportException e) {
+                world.note("the duplicate ends: " + e.getMessage());
+            }
+        });
+    }
+
     /** Runs it to its end. */
     void run() {
         world.start("destination", () -> destination.load(SimulatedNetwork.ADDRESS));
@@ -108,15 +146,18 @@ final class Simulation implements AutoCloseable {
         world.run();
     }
 
-    /** Somebody finds out what the destination does, and says so. */
+    /** Somebody finds out what the destination does, and says so, again where that fails. */
     private void beInDoubt() {
-        require(!source.machine().runs(), "the source runs although it is in doubt");
+        if (source.machine().runs()) {
+            world.fail("the source runs although it is in doubt");
+        }
         world.await(Long.MAX_VALUE, destination::hasEnded);
-        if (!source.process().hasCrashed()) {
-            resolved = true;
-            boolean ran = destination.machine().ran();
-            boolean done = source.resolve(ran ? Resolution.KEEP_STOPPED : Resolution.RESUME_SOURCE);
-            require(done || source.handlerFailed(), "the source cannot be resolved");
+        boolean resolved = source.process().hasCrashed();
+        for (int i = 0; i < MOST_TRIES && !resolved; i++) {
+            resolved = source.resolve(destination.machine().ran() ? Resolution.KEEP_STOPPED : Resolution.RESUME_SOURCE);
+        }
+        if (!resolved && !source.device().isLost()) {
+            world.fail("the source cannot be resolved");
         }
     }
 
@@ -125,6 +166,8 @@ final class Simulation implements AutoCloseable {
         require(network.open().isEmpty(), "left open: " + network.open());
         require(source.mapped() == 0 && destination.mapped() == 0, "memory is left");
         require(source.hasEnded() && destination.hasEnded(), "one side has not ended");
+        require(source.tellsTheTruth(), "the source says " + source.outcome());
+        require(destination.tellsTheTruth(), "the destination says " + destination.outcome());
         if (destination.machine().ran()) {
             require(!source.machine().runs(), "the source runs although the destination did");
             requireWholeState();
@@ -135,24 +178,40 @@ final class Simulation implements AutoCloseable {
                     source.machine().runs()
                             || source.hasNoticed("stays stopped")
                             || source.hasNoticed("could not be")
-                            || (resolved && source.handlerFailed()),
+                            || (source.isInDoubt() && source.device().isLost()),
                     "none runs, and nobody is told");
             require(!source.completed(), "the source completed although nobody runs");
         }
         if (source.machine().runs() && !source.handlerFailed()) {
             require(
-                    source.state().stream().allMatch(state -> state.position() == Position.RUNNING)
-                            && source.deviceState().equals("RUNNING"),
+                    source.state().stream().allMatch(state -> state.position() == Position.RUNNING),
                     "the source runs, but not all of its handlers do");
+            require(
+                    source.device().runs()
+                            || source.hasNoticed("could not be taken back")
+                            || !source.device().wasMoved(),
+                    "the source runs without its device, and nobody is told");
+        }
+        require(
+                !source.device().wasReset()
+                        || source.hasNoticed("what it held is lost")
+                        || source.hasNoticed("it was reset instead"),
+                "a device is reset, and nobody is told");
+        if (schedule.isOnly(Kind.DEVICE_CALL_FAILS)) {
+            require(source.machine().runs() || destination.machine().runs(), "a call that fails stops the machine");
+            require(!source.device().wasReset(), "a call that fails costs the state");
         }
         if (!destination.machine().ran()
                 && !destination.process().hasCrashed()
                 && !destination.holdsState()
-                && !destination.handlerFailed()) {
+                && !destination.handlerFailed()
+                && !destination.hasNoticed("not all of the state could be kept")) {
             require(
-                    destination.state().stream().allMatch(state -> state.position() == Position.EMPTY)
-                            && !destination.deviceState().equals("RESUMING"),
+                    destination.state().stream().allMatch(state -> state.position() == Position.EMPTY),
                     "the destination keeps what it has loaded");
+            require(
+                    destination.device().isEmpty() || destination.hasNoticed("could not be discarded"),
+                    "the destination's device keeps what it has loaded, and nobody is told");
         }
         if (!destination.machine().ran() && destination.holdsState()) {
             require(destination.hasNoticed("held here"), "state is held, and nobody is told");
@@ -165,7 +224,7 @@ final class Simulation implements AutoCloseable {
             SimulatedHandler loaded = destination.state().get(i);
             require(Arrays.equals(saved.pages(), loaded.pages()), "the state of " + saved.name() + " differs");
         }
-        require(Arrays.equals(deviceState, destination.loaded()), "the device's state differs");
+        require(Arrays.equals(deviceState, destination.device().script().loaded), "the device's state differs");
     }
 
     private void require(boolean holds, String otherwise) {
