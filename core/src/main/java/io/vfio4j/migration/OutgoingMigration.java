@@ -18,11 +18,13 @@ import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -670,11 +672,14 @@ public final class OutgoingMigration {
         return failure;
     }
 
+    /** Several handlers may have failed beside each other, and the reset need not be behind the first failure. */
     private void tellOfReset(MigrationException failure) {
-        if (resetBehind(failure) != null) {
-            listener.onNotice(
-                    "a device had to be reset, and what it held is lost: " + MigrationException.message(failure));
-        }
+        Stream.concat(Stream.of(failure), Arrays.stream(failure.getSuppressed()))
+                .filter(MigrationException.class::isInstance)
+                .map(MigrationException.class::cast)
+                .filter(one -> resetBehind(one) != null)
+                .forEach(one -> listener.onNotice(
+                        "a device had to be reset, and what it held is lost: " + MigrationException.message(one)));
     }
 
     private static @Nullable VfioException resetBehind(MigrationException failure) {

@@ -202,8 +202,8 @@ public interface StateHandler {
 
     /**
      * Keeps the device from peer-to-peer DMA, the first of two steps down: the "prepare" callback of QEMU's virtual
-     * machine state handlers. The virtual machine is stopped; all handlers do this before any does the next step. At the
-     * destination it comes before {@link #hold}, and what it throws then is found out there.
+     * machine state handlers. The virtual machine is stopped; all handlers do this before any does the next step. At
+     * the destination it comes before {@link #hold}, and what it throws then is found out there.
      *
      * @throws IOException when it cannot
      */

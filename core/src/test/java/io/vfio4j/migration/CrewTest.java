@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
-import io.vfio4j.ffm.LibC;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vfio4j.ffm.LibC;
 import io.vfio4j.testing.LeakCheck;
 import io.vfio4j.transport.Transport;
 import java.io.IOException;

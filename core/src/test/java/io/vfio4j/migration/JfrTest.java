@@ -115,7 +115,8 @@ class JfrTest {
         assertThat(stepsOf("save", steps))
                 .containsSubsequence("saveSetup", "iterate", "quiesce", "stop", "complete", "release", "cleanup");
         assertThat(stepsOf("load", steps))
-                .containsSubsequence("rehearse", "loadSetup", "load", "loadFinish", "resumeQuiesced", "resume", "cleanup");
+                .containsSubsequence(
+                        "rehearse", "loadSetup", "load", "loadFinish", "resumeQuiesced", "resume", "cleanup");
         assertThat(steps).allMatch(step -> step.getString("failure") == null);
     }
 
