@@ -131,7 +131,12 @@ final class IncomingStream implements Crew.Member {
             case ACK_WANTED -> {
                 Message.Ack wanted = Message.Ack.readFrom(kind, channel.payloadOf(frame));
                 handler.initialLoaded();
-                link.acknowledge(wanted);
+                worker.awaitsPeer();
+                try {
+                    link.acknowledge(wanted);
+                } finally {
+                    worker.alive();
+                }
             }
             case SWITCHOVER -> handler.switchoverStart();
             default -> throw new IllegalStateException("the receiver hands out no " + kind);

@@ -275,8 +275,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private void askForAcks() throws IOException {
         if (link.givesAcks() && pending.requiredBytes() == 0 && acksAsked < acksWanted) {
             acksAsked = acksWanted;
-            sender.flush();
-            channel.send(FrameKind.ACK_WANTED, new Message.Ack(number, acksAsked));
+            waitingForPeer(() -> {
+                sender.flush();
+                channel.send(FrameKind.ACK_WANTED, new Message.Ack(number, acksAsked));
+            });
         }
     }
 
@@ -290,9 +292,9 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         }
         bytesSettled = bytesSent;
         long begin = execution.nanoTime();
-        sender.flush();
+        waitingForPeer(sender::flush);
         long flushed = execution.nanoTime();
-        link.settle();
+        waitingForPeer(link::settle);
         long settled = execution.nanoTime();
         settleNanos = settled - flushed;
         bandwidth.settled(settled - begin);
@@ -334,8 +336,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private void ping() throws IOException {
         long now = execution.nanoTime();
         if (now - lastFrame >= PING_NANOS) {
-            sender.flush();
-            channel.send(FrameKind.PING);
+            waitingForPeer(() -> {
+                sender.flush();
+                channel.send(FrameKind.PING);
+            });
             lastFrame = now;
         }
     }
@@ -378,13 +382,17 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     void complete() throws IOException {
         long begin = execution.nanoTime();
         preCopyBytes = bytesSent;
-        sender.flush();
-        channel.send(FrameKind.SWITCHOVER);
+        waitingForPeer(() -> {
+            sender.flush();
+            channel.send(FrameKind.SWITCHOVER);
+        });
         if (active) {
             handler.complete(this);
         }
-        sender.flush();
-        channel.sendEnd();
+        waitingForPeer(() -> {
+            sender.flush();
+            channel.sendEnd();
+        });
         completeNanos = execution.nanoTime() - begin;
     }
 
@@ -394,6 +402,16 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         awaitPeer();
         try {
             return sender.acquire();
+        } finally {
+            peerAnswered();
+        }
+    }
+
+    /** Does what a slow peer or disk may hold up: the handler's limit is not for that. */
+    private void waitingForPeer(Worker.Action action) throws IOException {
+        awaitPeer();
+        try {
+            action.run();
         } finally {
             peerAnswered();
         }
@@ -445,8 +463,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                     Reason.DEVICE,
                     handler.name() + ": " + extra.remaining() + " bytes beside its state; the limit is " + MAX_EXTRA);
         }
-        sender.flush();
-        channel.sendExtra(extra);
+        waitingForPeer(() -> {
+            sender.flush();
+            channel.sendExtra(extra);
+        });
     }
 
     /** Worker, at its end: whatever it has comes back, for nobody else may still use it. */
