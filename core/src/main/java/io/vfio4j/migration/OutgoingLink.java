@@ -21,7 +21,7 @@ sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, Ou
             throws IOException {
         return switch (to) {
             case TransportAddress.Peer peer -> new OutgoingPeerLink(libc, peer, parameters, execution, transport);
-            case TransportAddress.File file -> new OutgoingFileLink(libc, file, parameters, execution, transport);
+            case TransportAddress.File file -> new OutgoingFileLink(libc, file, execution, transport);
         };
     }
 

@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 
 /** A socket, an open file or what else is a channel, with a watchdog that closes it when a call has lasted too long. */
 final class ChannelConnection implements Connection {
+    /** For a file: closing it would wait for the call as well, and fail what was only slow. */
+    static final Duration NO_LIMIT = Duration.ofDays(36_500);
+
     /**
      * A blocking write returns when all is taken, and a limit is for each call: in pieces, a slow peer that takes some
      * bytes is no silent one.

@@ -9,7 +9,6 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.time.Duration;
 
 /** A file of this host: until its commit it is {@code NAME.*.partial} beside its final place. */
 final class PartialFile implements OutgoingFile {
@@ -28,15 +27,17 @@ final class PartialFile implements OutgoingFile {
     }
 
     /** Makes a file to write to. */
-    static PartialFile create(TransportAddress.File address, Duration limit, Watchdog watchdog)
-            throws TransportException {
+    static PartialFile create(TransportAddress.File address, Watchdog watchdog) throws TransportException {
         refuseToReplace(address);
         try {
             Path target = address.path().toAbsolutePath();
             Path partial = Files.createTempFile(target.getParent(), target.getFileName() + ".", ".partial");
             FileChannel channel = FileChannel.open(partial, StandardOpenOption.WRITE);
             return new PartialFile(
-                    address, partial, channel, new ChannelConnection(channel, address.toString(), limit, watchdog));
+                    address,
+                    partial,
+                    channel,
+                    new ChannelConnection(channel, address.toString(), ChannelConnection.NO_LIMIT, watchdog));
         } catch (IOException e) {
             throw new TransportException(
                     Problem.UNREACHABLE, address + ": cannot be made: " + SystemTransport.reason(e), e);

@@ -98,13 +98,16 @@ public final class SystemTransport implements Transport {
     }
 
     @Override
-    public Connection openFile(TransportAddress.File address, Duration limit) throws TransportException {
+    public Connection openFile(TransportAddress.File address) throws TransportException {
         if (!Files.isRegularFile(address.path())) {
             throw new TransportException(Problem.UNREACHABLE, address + ": no such file", null);
         }
         try {
             return new ChannelConnection(
-                    FileChannel.open(address.path(), StandardOpenOption.READ), address.toString(), limit, watchdog);
+                    FileChannel.open(address.path(), StandardOpenOption.READ),
+                    address.toString(),
+                    ChannelConnection.NO_LIMIT,
+                    watchdog);
         } catch (IOException e) {
             throw new TransportException(Problem.UNREACHABLE, address + ": cannot be read: " + reason(e), e);
         }
@@ -129,8 +132,8 @@ public final class SystemTransport implements Transport {
     }
 
     @Override
-    public OutgoingFile createFile(TransportAddress.File address, Duration limit) throws TransportException {
-        return PartialFile.create(address, limit, watchdog);
+    public OutgoingFile createFile(TransportAddress.File address) throws TransportException {
+        return PartialFile.create(address, watchdog);
     }
 
     @Override

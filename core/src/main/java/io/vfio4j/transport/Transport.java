@@ -4,7 +4,7 @@ package io.vfio4j.transport;
 import java.time.Duration;
 
 /**
- * Where a migration's connections and files come from; every wait of theirs has a bound.
+ * Where a migration's connections and files come from; every wait for a peer has a bound.
  *
  * <p>Any thread. Closed by whoever made it, after all that came from it.
  */
@@ -32,24 +32,22 @@ public interface Transport extends AutoCloseable {
     Listener listen(TransportAddress.Peer address) throws TransportException;
 
     /**
-     * Opens a file to read a saved state from.
+     * Opens a file to read a saved state from. A disk is waited for as long as it takes: nothing can end a call on it.
      *
      * @param address the file
-     * @param limit how long each call may take
      * @return the file as a connection, which the caller closes
      * @throws TransportException {@code UNREACHABLE} where it is no readable file
      */
-    Connection openFile(TransportAddress.File address, Duration limit) throws TransportException;
+    Connection openFile(TransportAddress.File address) throws TransportException;
 
     /**
-     * Makes a file to write a state to.
+     * Makes a file to write a state to. A disk is waited for as long as it takes: nothing can end a call on it.
      *
      * @param address its final place
-     * @param limit how long each call may take
      * @return the file, which the caller closes
      * @throws TransportException {@code UNREACHABLE} where it exists already or its folder cannot be written to
      */
-    OutgoingFile createFile(TransportAddress.File address, Duration limit) throws TransportException;
+    OutgoingFile createFile(TransportAddress.File address) throws TransportException;
 
     /** Ends what bounds the waits. */
     @Override

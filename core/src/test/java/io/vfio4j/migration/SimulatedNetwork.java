@@ -132,12 +132,12 @@ final class SimulatedNetwork {
             }
 
             @Override
-            public Connection openFile(TransportAddress.File address, Duration limit) {
+            public Connection openFile(TransportAddress.File address) {
                 throw new UnsupportedOperationException("no files are simulated");
             }
 
             @Override
-            public OutgoingFile createFile(TransportAddress.File address, Duration limit) {
+            public OutgoingFile createFile(TransportAddress.File address) {
                 throw new UnsupportedOperationException("no files are simulated");
             }
 
