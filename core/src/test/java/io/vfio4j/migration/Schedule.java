@@ -24,7 +24,10 @@ record Schedule(Way way, long seed, List<Fault> faults) {
 
     /** Which way the state goes. */
     enum Way {
-        CONNECTION
+        /** From process to process. */
+        CONNECTION,
+        /** Into a file, and out of it into another process when it has got its name. */
+        FILE
     }
 
     /** What is counted, so that a fault can be at one of them. */
@@ -38,7 +41,9 @@ record Schedule(Way way, long seed, List<Fault> faults) {
         DESTINATION_CALL,
         /** Before a system call of a device. */
         SOURCE_DEVICE,
-        DESTINATION_DEVICE;
+        DESTINATION_DEVICE,
+        /** In an access to the disk. */
+        DISK;
 
         /** Beyond what a migration has of it, so that now and then nothing happens. */
         int most() {
@@ -48,6 +53,7 @@ record Schedule(Way way, long seed, List<Fault> faults) {
         boolean isOf(Way way) {
             return switch (this) {
                 case MESSAGE -> way == Way.CONNECTION;
+                case DISK -> way == Way.FILE;
                 case ALL_ALONG, SOURCE_CALL, DESTINATION_CALL, SOURCE_DEVICE, DESTINATION_DEVICE -> true;
             };
         }
@@ -59,10 +65,10 @@ record Schedule(Way way, long seed, List<Fault> faults) {
         MACHINE_DOES_NOT_STOP(Place.ALL_ALONG),
         MACHINE_DOES_NOT_RESUME_THERE(Place.ALL_ALONG),
 
-        CRASH_OF_SOURCE(Place.MESSAGE),
-        CRASH_OF_DESTINATION(Place.MESSAGE),
-        CANCEL_AT_SOURCE(Place.MESSAGE),
-        CANCEL_AT_DESTINATION(Place.MESSAGE),
+        CRASH_OF_SOURCE(Place.MESSAGE, Place.DISK),
+        CRASH_OF_DESTINATION(Place.MESSAGE, Place.DISK),
+        CANCEL_AT_SOURCE(Place.MESSAGE, Place.DISK),
+        CANCEL_AT_DESTINATION(Place.MESSAGE, Place.DISK),
         CUT(Place.MESSAGE),
         SHORT_STALL(Place.MESSAGE),
         LONG_STALL(Place.MESSAGE),
@@ -71,6 +77,15 @@ record Schedule(Way way, long seed, List<Fault> faults) {
         DUPLICATE_BEFORE(Place.MESSAGE),
         /** A connection of the source, or its next one, is there twice, and the copy is behind those that wait. */
         DUPLICATE_AFTER(Place.MESSAGE),
+
+        /** The source's process is gone, and what was not forced to disk. */
+        POWER_LOSS(Place.DISK),
+        /** An access takes longer than a peer may be silent, and longer than a handler may take. */
+        SLOW_DISK(Place.DISK),
+        /** From here on. */
+        FULL_DISK(Place.DISK),
+        /** An access fails. */
+        DISK_ERROR(Place.DISK),
 
         FAILS(Place.SOURCE_CALL, Place.DESTINATION_CALL),
         THROWS_ANYTHING(Place.SOURCE_CALL, Place.DESTINATION_CALL),
@@ -98,7 +113,7 @@ record Schedule(Way way, long seed, List<Fault> faults) {
         /** Tells whether a migration completes all the same. */
         boolean isHarmless() {
             return switch (this) {
-                case LATE_INITIAL_DATA, SHORT_STALL, STRANGER, IS_SLOW -> true;
+                case LATE_INITIAL_DATA, SHORT_STALL, STRANGER, SLOW_DISK, IS_SLOW -> true;
                 default -> false;
             };
         }

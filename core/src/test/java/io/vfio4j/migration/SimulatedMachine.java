@@ -2,7 +2,8 @@
 package io.vfio4j.migration;
 
 import java.io.IOException;
-import org.jspecify.annotations.Nullable;
+import java.util.ArrayList;
+import java.util.List;
 
 /** The virtual machine of one process of a simulation, which notices when two of them run. */
 final class SimulatedMachine implements VirtualMachine {
@@ -13,7 +14,7 @@ final class SimulatedMachine implements VirtualMachine {
     private boolean stopFails;
     private boolean resumeFails;
     private boolean failed;
-    private @Nullable SimulatedMachine other;
+    private final List<SimulatedMachine> others = new ArrayList<>();
 
     SimulatedMachine(SimulatedWorld world, SimulatedProcess process, boolean runs) {
         this.world = world;
@@ -21,8 +22,10 @@ final class SimulatedMachine implements VirtualMachine {
         this.runs = runs;
     }
 
-    void other(SimulatedMachine there) {
-        other = there;
+    /** Two machines with the same state: they do not run at the same time. */
+    void neverRunsBeside(SimulatedMachine other) {
+        others.add(other);
+        other.others.add(this);
     }
 
     void failStop() {
@@ -70,7 +73,7 @@ final class SimulatedMachine implements VirtualMachine {
             failed = true;
             throw new IOException("the virtual machine does not resume");
         }
-        if (other != null && other.runs()) {
+        if (others.stream().anyMatch(SimulatedMachine::runs)) {
             world.fail("two virtual machines run");
         }
         runs = true;

@@ -3,8 +3,6 @@ package io.vfio4j.migration;
 
 import io.vfio4j.transport.Connection;
 import io.vfio4j.transport.Listener;
-import io.vfio4j.transport.OutgoingFile;
-import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import io.vfio4j.transport.TransportException;
 import io.vfio4j.transport.TransportException.Problem;
@@ -109,41 +107,21 @@ final class SimulatedNetwork {
         return new End(process, there, back, SimulatedSide.PEER_LIMIT);
     }
 
-    /** Opens what a process sees of the network. */
-    Transport openTransport(SimulatedProcess process) {
-        return new Transport() {
-            @Override
-            public Connection connect(TransportAddress.Peer address, Duration limit) throws TransportException {
-                beforeMessage.run();
-                world.letOthersRun();
-                Connection connection = squeezeIn(process, false);
-                if (connection == null) {
-                    throw new TransportException(Problem.UNREACHABLE, address + ": nobody listens there", null);
-                }
-                connection.limit(limit);
-                return connection;
-            }
+    Connection connect(SimulatedProcess process, Duration limit) throws TransportException {
+        beforeMessage.run();
+        world.letOthersRun();
+        Connection connection = squeezeIn(process, false);
+        if (connection == null) {
+            throw new TransportException(Problem.UNREACHABLE, ADDRESS + ": nobody listens there", null);
+        }
+        connection.limit(limit);
+        return connection;
+    }
 
-            @Override
-            public Listener listen(TransportAddress.Peer address) {
-                Port opened = new Port(process);
-                port = opened;
-                return opened;
-            }
-
-            @Override
-            public Connection openFile(TransportAddress.File address) {
-                throw new UnsupportedOperationException("no files are simulated");
-            }
-
-            @Override
-            public OutgoingFile createFile(TransportAddress.File address) {
-                throw new UnsupportedOperationException("no files are simulated");
-            }
-
-            @Override
-            public void close() {}
-        };
+    Listener listen(SimulatedProcess process) {
+        Port opened = new Port(process);
+        port = opened;
+        return opened;
     }
 
     private Wire wire(SimulatedProcess writer, SimulatedProcess reader) {

@@ -53,7 +53,7 @@ class SimulationTest {
 
     private static Simulation run(Schedule schedule, Consumer<Simulation> judge) throws Exception {
         schedules++;
-        Simulation simulation = new Simulation(schedule);
+        Simulation simulation = Simulation.of(schedule);
         try (simulation) {
             simulation.run();
             judge.accept(simulation);
@@ -124,7 +124,7 @@ class SimulationTest {
         return switch (place) {
             case ALL_ALONG -> 20;
             case MESSAGE -> 2;
-            case SOURCE_CALL, DESTINATION_CALL, SOURCE_DEVICE, DESTINATION_DEVICE -> 1;
+            case SOURCE_CALL, DESTINATION_CALL, SOURCE_DEVICE, DESTINATION_DEVICE, DISK -> 1;
         };
     }
 
