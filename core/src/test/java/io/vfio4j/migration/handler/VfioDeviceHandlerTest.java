@@ -55,6 +55,8 @@ class VfioDeviceHandlerTest {
         private final List<String> calls = new ArrayList<>();
         private long readAt;
         private long readLength;
+        private long writtenFrom;
+        private long writtenLength;
 
         Asked(LibC real) {
             super(real);
@@ -79,6 +81,13 @@ class VfioDeviceHandlerTest {
             readAt = buffer.address() + offset;
             readLength = length;
             return super.read(fd, buffer, offset, length);
+        }
+
+        @Override
+        public long write(int fd, MemorySegment buffer, long offset, long length) {
+            writtenFrom = buffer.address() + offset;
+            writtenLength = length;
+            return super.write(fd, buffer, offset, length);
         }
 
         @Override
@@ -411,6 +420,22 @@ class VfioDeviceHandlerTest {
         assertThat(libc.readAt).isEqualTo(sent.sentFrom);
         assertThat(libc.readLength).isEqualTo(CHUNK);
         assertThat(libc.readAt % CHUNK).isZero();
+        handler.cleanup();
+    }
+
+    @Test
+    void shouldWriteFromTheVeryBufferThatWasReceived() throws Exception {
+        VfioDeviceHandler handler = handler();
+        handler.prepare();
+        handler.loadSetup();
+        PooledBuffer chunk = sent.acquire();
+        chunk.length(CHUNK);
+
+        handler.load(chunk);
+
+        assertThat(libc.writtenFrom).isEqualTo(chunk.memory().address() + PooledBuffer.HEAD_ROOM);
+        assertThat(libc.writtenLength).isEqualTo(CHUNK);
+        sent.giveBack(chunk);
         handler.cleanup();
     }
 
