@@ -137,6 +137,38 @@ class SeveralHandlersTest {
     }
 
     @Test
+    void shouldTellOfTheDevicesArcsWhateverIsThrownThere() throws Exception {
+        VfioDevice device = open(source());
+        VfioDevice there = open(destination());
+        List<String> arcs = hear(device);
+        List<String> arcsThere = hear(there);
+
+        sides().migrate(
+                        VfioDeviceHandler.inOrder(device),
+                        VfioDeviceHandler.inOrder(there),
+                        parameters().build())
+                .completed();
+
+        assertThat(arcs)
+                .containsExactly(
+                        "RUNNING → PRE_COPY",
+                        "PRE_COPY → PRE_COPY_P2P",
+                        "PRE_COPY_P2P → STOP_COPY",
+                        "STOP_COPY → STOP");
+        assertThat(arcsThere)
+                .containsExactly("STOP → RESUMING", "RESUMING → STOP", "STOP → RUNNING_P2P", "RUNNING_P2P → RUNNING");
+    }
+
+    private static List<String> hear(VfioDevice device) {
+        List<String> arcs = Collections.synchronizedList(new ArrayList<>());
+        device.listener(change -> {
+            arcs.add(change.from() + " → " + change.to());
+            throw new IllegalStateException("a listener that throws");
+        });
+        return arcs;
+    }
+
+    @Test
     void shouldRefuseADeviceWithoutPeerToPeerBesideOthers() throws Exception {
         ScriptedDevice without = source();
         without.features = Vfio.VFIO_MIGRATION_STOP_COPY | Vfio.VFIO_MIGRATION_PRE_COPY;
