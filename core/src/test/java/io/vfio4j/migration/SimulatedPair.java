@@ -35,12 +35,12 @@ final class SimulatedPair {
     SimulatedPair(long seed) {
         world = new SimulatedWorld(seed);
         network = new SimulatedNetwork(world, () -> {});
-        source = new SimulatedProcess("source", world, network);
-        destination = new SimulatedProcess("destination", world, network);
+        SimulatedDisk disk = new SimulatedDisk(world, new Faults(List.of()), kind -> {});
+        source = new SimulatedProcess("source", world, network, disk);
+        destination = new SimulatedProcess("destination", world, network, disk);
         sourceVm = new SimulatedMachine(world, source, true);
         destinationVm = new SimulatedMachine(world, destination, false);
-        sourceVm.other(destinationVm);
-        destinationVm.other(sourceVm);
+        sourceVm.neverRunsBeside(destinationVm);
     }
 
     OutgoingMigration outgoing() {
