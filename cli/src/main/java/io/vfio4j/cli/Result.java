@@ -3,6 +3,7 @@ package io.vfio4j.cli;
 
 import io.vfio4j.migration.MigrationLimits;
 import io.vfio4j.observe.Downtime;
+import io.vfio4j.observe.HandlerLoadReport;
 import io.vfio4j.observe.HandlerReport;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationReport;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 /** What a command found out: the fields of its JSON object, and the lines of its table. */
 final class Result {
     private static final String DEVICE_ROW = "%-12s %12s %12s %14s %12s %12s %12s";
+    private static final String LOADED_ROW = "%-12s %12s %12s %14s %12s";
 
     private final Map<String, @Nullable Object> fields = new LinkedHashMap<>();
     private final List<Map<String, @Nullable Object>> devices = new ArrayList<>();
@@ -159,6 +161,8 @@ final class Result {
             device.put("rounds", handler.rounds());
             device.put("linkBytesPerSecond", handler.bytesPerSecond());
             device.put("stalledNanos", handler.stalledNanos());
+            device.put("setupNanos", handler.setupNanos());
+            device.put("preCopyNanos", handler.preCopyNanos());
             device.put("quiesceNanos", handler.quiesceNanos());
             device.put("stopCopyNanos", handler.stopNanos());
             device.put("drainNanos", handler.drainNanos());
@@ -215,6 +219,20 @@ final class Result {
         fields.put("receiveNanos", report.receiveNanos());
         fields.put("loadNanos", report.loadNanos());
         fields.put("resumeNanos", report.resumeNanos());
+        for (HandlerLoadReport handler : report.handlers()) {
+            // In the source's order, which may be another one than this side's.
+            devices.stream()
+                    .filter(device -> handler.name().equals(device.get("name")))
+                    .forEach(device -> put(handler, device));
+        }
+    }
+
+    private static void put(HandlerLoadReport handler, Map<String, @Nullable Object> device) {
+        device.put("loadedBytes", handler.bytes());
+        device.put("rehearsalNanos", handler.rehearsalNanos());
+        device.put("loadNanos", handler.loadNanos());
+        device.put("runningP2pNanos", handler.runningP2pNanos());
+        device.put("runningNanos", handler.runningNanos());
     }
 
     /** The table of a command that has only the destination to tell of. */
@@ -224,6 +242,19 @@ final class Result {
         table.add("");
         table.add(duration("load", Format.micros(report.loadNanos())));
         table.add(duration("resume", Format.micros(report.resumeNanos())));
+        if (devices.size() > 1) {
+            table.add("");
+            table.add(String.format(Locale.ROOT, LOADED_ROW, "", "received", "load", "RUNNING_P2P", "RUNNING"));
+            report.handlers()
+                    .forEach(handler -> table.add(String.format(
+                            Locale.ROOT,
+                            LOADED_ROW,
+                            handler.name(),
+                            Format.bytes(handler.bytes()),
+                            Format.time(handler.loadNanos()),
+                            Format.time(handler.runningP2pNanos()),
+                            Format.time(handler.runningNanos()))));
+        }
     }
 
     private static String row(String name, long bytes, long nanos) {

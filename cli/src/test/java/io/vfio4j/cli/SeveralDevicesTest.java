@@ -51,7 +51,12 @@ class SeveralDevicesTest {
                         .containsEntry("sourceState", "STOP")
                         .containsEntry("destinationState", "RUNNING")
                         .containsEntry("digestsEqual", true)
-                        .containsKeys("preCopyBytes", "stopCopyBytes", "rounds", "quiesceNanos", "drainNanos"));
+                        .containsKeys("preCopyBytes", "stopCopyBytes", "rounds", "quiesceNanos", "drainNanos")
+                        .containsKeys("setupNanos", "preCopyNanos", "rehearsalNanos", "loadNanos")
+                        .containsKeys("runningP2pNanos", "runningNanos"));
+        assertThat(devices(run))
+                .extracting(device -> ((Number) device.get("loadedBytes")).longValue())
+                .allMatch(bytes -> bytes >= 1 << 20);
         assertThat(devices(run)).extracting(device -> device.get("name")).contains("device0", "device1");
         assertThat(run.err()).containsPattern("device1 +[0-9.]+ [KM]iB");
     }
@@ -88,6 +93,9 @@ class SeveralDevicesTest {
         assertThat(devices(receiver))
                 .extracting(device -> device.get("destinationState"))
                 .containsOnly("RUNNING");
+        assertThat(devices(receiver))
+                .allSatisfy(device ->
+                        assertThat(device).containsKeys("loadedBytes", "loadNanos", "runningP2pNanos", "runningNanos"));
     }
 
     @Test
@@ -101,7 +109,7 @@ class SeveralDevicesTest {
                 .filter(line -> line.matches("(digest)? +[0-9a-f]{16}  device[01]"))
                 .toList();
         assertThat(digests).hasSize(2);
-        assertThat(loaded.out()).contains(digests);
+        assertThat(loaded.out()).contains(digests).containsPattern("received +load +RUNNING_P2P +RUNNING\\ndevice0 +4");
     }
 
     @Test

@@ -4,10 +4,12 @@ package io.vfio4j.migration;
 import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.observe.HandlerLoadReport;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationProgress;
 import io.vfio4j.observe.Phase;
+import io.vfio4j.observe.PhaseReport;
 import io.vfio4j.stream.Message;
 import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
@@ -23,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * Loads the state of all handlers from a peer or a file, and runs them only when the other side has let go of it.
  *
  * <p>{@link #run} does its work on a thread for each handler and waits for them on the calling thread, which makes the
- * calls of the virtual machine and the listener. Any thread may {@link #cancel}. The handlers and the virtual machine
- * stay the caller's. One object, one migration.
+ * calls of the virtual machine and the listener. Any thread may {@link #cancel} and look at the {@link #statistics} and
+ * {@link #phases}. The handlers and the virtual machine stay the caller's. One object, one migration.
  *
  * <p>Until COMMIT, a failure discards what was loaded into any handler: none ever runs with half a state, or without
  * the others.
@@ -50,6 +52,7 @@ public final class IncomingMigration {
     private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.NEW);
     private final AtomicBoolean started = new AtomicBoolean();
     private final Crew<IncomingStream> crew;
+    private final PhaseTimes phases;
     private volatile @Nullable IncomingLink link;
     private volatile boolean holdsState;
     private long lastProgress;
@@ -86,6 +89,7 @@ public final class IncomingMigration {
         this.listener = new UnfailingListener(listener);
         this.execution = execution;
         this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), this::isCancelled);
+        this.phases = new PhaseTimes(execution::nanoTime, this::bytes);
     }
 
     /**
@@ -102,7 +106,7 @@ public final class IncomingMigration {
             throw new IllegalStateException("a migration runs once");
         }
         stage.compareAndSet(Stage.NEW, Stage.ACTIVE);
-        listener.onPhase(Phase.SETUP);
+        enter(Phase.SETUP);
         MemoryPart memory = MemoryPart.NONE;
         try {
             memory = MemoryPart.take(parameters, execution, this::isCancelled);
@@ -150,12 +154,35 @@ public final class IncomingMigration {
     }
 
     /**
+     * Says what each handler has done so far. Any thread, also when the migration has ended.
+     *
+     * @return a snapshot, in the source's order; empty before a source has come
+     */
+    public List<HandlerLoadReport> statistics() {
+        return crew.members().stream().map(IncomingStream::report).toList();
+    }
+
+    /**
+     * Says what each phase has taken so far. Any thread, also when the migration has ended.
+     *
+     * @return a snapshot: the phases that were entered, in the order of {@link Phase}, without those that are an end
+     */
+    public List<PhaseReport> phases() {
+        return phases.reports();
+    }
+
+    /**
      * After {@link #run} has failed: tells whether the handlers hold a state that the source has let go of.
      *
      * @return true when the devices must not be closed or reset before the source is resolved
      */
     public boolean holdsState() {
         return holdsState;
+    }
+
+    private void enter(Phase phase) {
+        phases.enter(phase);
+        listener.onPhase(phase);
     }
 
     private LoadReport load(IncomingLink from) throws IOException {
@@ -168,12 +195,12 @@ public final class IncomingMigration {
             crew.all("rehearse", IncomingStream::rehearse, () -> {});
             crew.all("loadSetup", stream -> stream.setUp(poolFor(hello.chunkBytes())), () -> {});
             from.accept(hello, rehearsed(crew.emptyStepNanos()));
-            listener.onPhase(Phase.RECEIVING);
+            enter(Phase.RECEIVING);
             long receiving = execution.nanoTime();
             receive(from);
             long received = execution.nanoTime();
-            listener.onPhase(Phase.HANDOVER);
-            crew.all("loadFinish", stream -> stream.handler().loadFinish(), from::closeData);
+            enter(Phase.HANDOVER);
+            crew.all("loadFinish", IncomingStream::loadFinish, from::closeData);
             long loaded = execution.nanoTime();
             if (!stage.compareAndSet(Stage.ACTIVE, Stage.LOADED)) {
                 throw cancelled();
@@ -182,14 +209,14 @@ public final class IncomingMigration {
             from.awaitCommit();
             stage.set(Stage.COMMITTED);
             long committed = execution.nanoTime();
-            crew.all("resumeQuiesced", stream -> stream.handler().resumeQuiesced(), () -> {});
-            crew.all("resume", stream -> stream.handler().resume(), () -> {});
+            crew.all("resumeQuiesced", IncomingStream::resumeQuiesced, () -> {});
+            crew.all("resume", IncomingStream::resume, () -> {});
             vm.resume("commit");
             long running = execution.nanoTime();
             tellRunning(from, running - committed);
             stage.set(Stage.ENDED);
-            listener.onPhase(Phase.COMPLETED);
-            return new LoadReport(bytes(), received - receiving, loaded - received, running - committed);
+            enter(Phase.COMPLETED);
+            return new LoadReport(bytes(), received - receiving, loaded - received, running - committed, statistics());
         } catch (IOException e) {
             throw failed(e, from);
         } catch (RuntimeException | Error e) {
@@ -351,7 +378,7 @@ public final class IncomingMigration {
         MigrationException failure = stage.getAndSet(Stage.ENDED) == Stage.CANCELLED
                 ? MigrationException.cancelled(e)
                 : MigrationException.of(e);
-        listener.onPhase(Phase.FAILED);
+        enter(Phase.FAILED);
         return failure;
     }
 

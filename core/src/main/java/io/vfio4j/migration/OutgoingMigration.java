@@ -13,6 +13,7 @@ import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationProgress;
 import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.observe.Phase;
+import io.vfio4j.observe.PhaseReport;
 import io.vfio4j.stream.Message;
 import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
@@ -75,6 +76,7 @@ public final class OutgoingMigration {
     private final DowntimeModel model = new DowntimeModel();
     private final Whole whole = new Whole();
     private final Crew<OutgoingStream> crew;
+    private final PhaseTimes phases;
     private volatile @Nullable OutgoingLink link;
     private volatile MigrationLimits limits;
     private volatile boolean mayProceed;
@@ -129,6 +131,7 @@ public final class OutgoingMigration {
         this.limits = parameters.limits();
         this.mayProceed = !parameters.pauseBeforeSwitchover();
         this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), this::isCancelled);
+        this.phases = new PhaseTimes(execution::nanoTime, this::bytesSent);
     }
 
     /**
@@ -145,7 +148,7 @@ public final class OutgoingMigration {
             throw new IllegalStateException("a migration runs once");
         }
         stage.compareAndSet(Stage.NEW, Stage.ACTIVE);
-        listener.onPhase(Phase.SETUP);
+        enter(Phase.SETUP);
         MemoryPart memory = MemoryPart.NONE;
         try {
             memory = MemoryPart.take(parameters, execution, this::isCancelled);
@@ -230,6 +233,15 @@ public final class OutgoingMigration {
      */
     public List<HandlerReport> statistics() {
         return crew.members().stream().map(OutgoingStream::report).toList();
+    }
+
+    /**
+     * Says what each phase has taken so far. Any thread, also when the migration has ended.
+     *
+     * @return a snapshot: the phases that were entered, in the order of {@link Phase}, without those that are an end
+     */
+    public List<PhaseReport> phases() {
+        return phases.reports();
     }
 
     /**
@@ -329,7 +341,7 @@ public final class OutgoingMigration {
             long copying = execution.nanoTime();
             crew.all("complete", OutgoingStream::complete, this::stopOthers);
             long drained = execution.nanoTime();
-            listener.onPhase(Phase.HANDOVER);
+            enter(Phase.HANDOVER);
             to.awaitLoaded();
             long loaded = execution.nanoTime();
             handOver(to);
@@ -340,7 +352,7 @@ public final class OutgoingMigration {
                 throttleTo(0);
             }
             release();
-            listener.onPhase(Phase.COMPLETED);
+            enter(Phase.COMPLETED);
             MigrationReport report = new MigrationReport(
                     preCopyBytes,
                     bytesSent() - preCopyBytes,
@@ -364,6 +376,11 @@ public final class OutgoingMigration {
         } catch (RuntimeException | Error e) {
             throw failed(new IOException("unexpected: " + e, e), to);
         }
+    }
+
+    private void enter(Phase phase) {
+        phases.enter(phase);
+        listener.onPhase(phase);
     }
 
     private static void record(MigrationReport report) {
@@ -391,7 +408,7 @@ public final class OutgoingMigration {
             if (runs) {
                 vm.prepare();
             }
-            listener.onPhase(Phase.STOP_COPY);
+            enter(Phase.STOP_COPY);
             long begin = execution.nanoTime();
             if (runs) {
                 vmStopped = true;
@@ -433,7 +450,7 @@ public final class OutgoingMigration {
 
     /** Sends state while the virtual machine runs, until the policy says to stop it. */
     private Forecast preCopy() throws IOException {
-        listener.onPhase(Phase.PRE_COPY);
+        enter(Phase.PRE_COPY);
         boolean waiting = false;
         while (true) {
             roundOver = false;
@@ -453,7 +470,7 @@ public final class OutgoingMigration {
                     }
                     if (!waiting) {
                         waiting = true;
-                        listener.onPhase(Phase.WAITING);
+                        enter(Phase.WAITING);
                     }
                 }
                 case GIVE_UP -> throw notConverged(forecast);
@@ -660,7 +677,7 @@ public final class OutgoingMigration {
         to.close();
         if (committed) {
             stage.set(Stage.IN_DOUBT);
-            listener.onPhase(Phase.IN_DOUBT);
+            enter(Phase.IN_DOUBT);
             return new MigrationException(
                     Reason.IN_DOUBT,
                     "the destination was told to run, but did not confirm it (" + MigrationException.message(failure)
@@ -748,7 +765,7 @@ public final class OutgoingMigration {
         }
         MigrationException failure =
                 stage.getAndSet(Stage.ENDED) == Stage.CANCELLED ? asCancelled(e) : MigrationException.of(e);
-        listener.onPhase(Phase.FAILED);
+        enter(Phase.FAILED);
         return failure;
     }
 

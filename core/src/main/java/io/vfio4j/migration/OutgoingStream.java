@@ -62,8 +62,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile boolean roundSeen;
     private volatile boolean drained;
     private volatile int round = 1;
-    private volatile long bytesSent;
     private volatile long preCopyBytes;
+    private volatile long stopCopyBytes;
+    private volatile long setupNanos;
+    private volatile long preCopyNanos;
     private volatile long requiredBytes;
     private volatile long iterableBytes;
     private volatile long downtimeBytes;
@@ -81,6 +83,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private long lastFrame;
     private int acksAsked;
     private boolean setUp;
+    private boolean completing;
     private boolean active;
     private volatile boolean iterates;
 
@@ -131,7 +134,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     }
 
     long bytesSent() {
-        return bytesSent;
+        return preCopyBytes + stopCopyBytes;
     }
 
     long requiredBytes() {
@@ -165,10 +168,12 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         return new HandlerReport(
                 handler.name(),
                 preCopyBytes,
-                bytesSent - preCopyBytes,
+                stopCopyBytes,
                 round,
                 bandwidth.isMeasured() ? bandwidth.bytesPerSecond() : 0,
                 stalledNanos,
+                setupNanos,
+                preCopyNanos,
                 quiesceNanos,
                 stopNanos,
                 completeNanos);
@@ -178,7 +183,9 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     void setUp() throws IOException {
         setUp = true;
         BuffersEvent.record(name(), pool);
+        long begin = execution.nanoTime();
         handler.saveSetup();
+        setupNanos = execution.nanoTime() - begin;
         expectedStepNanos = handler.stepNanos();
         active = handler.isActive();
         askWhetherItIterates();
@@ -209,20 +216,23 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     /** Worker: sends state while the virtual machine runs, round after round, until it is held. */
     void preCopy() throws IOException {
+        long before = preCopyNanos;
+        long begin = execution.nanoTime();
         while (!holding) {
+            preCopyNanos = before + execution.nanoTime() - begin;
             whole.requireGoingOn();
             if (!askWhetherItIterates()) {
                 waitFor(() -> holding, PACE_NANOS);
                 continue;
             }
-            long before = execution.nanoTime();
-            long sentBefore = bytesSent;
+            long pieceBegin = execution.nanoTime();
+            long sentBefore = preCopyBytes;
             drained = !handler.iterate(this);
-            long sent = bytesSent - sentBefore;
+            long sent = preCopyBytes - sentBefore;
             if (sent > 0) {
                 long after = execution.nanoTime();
                 lastFrame = after;
-                bandwidth.transferred(sent, after - before);
+                bandwidth.transferred(sent, after - pieceBegin);
                 leftInRound -= sent;
                 look(Precision.ESTIMATE);
                 keepPace(sent, after);
@@ -234,7 +244,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         settle();
         look(Precision.EXACT);
         askForAcks();
-        preCopyBytes = bytesSent;
+        preCopyNanos = before + execution.nanoTime() - begin;
     }
 
     @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
@@ -242,16 +252,16 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         settle();
         look(Precision.EXACT);
         askForAcks();
-        if (bytesSent > roundBegin) {
+        if (preCopyBytes > roundBegin) {
             RoundEvent event = new RoundEvent();
             event.handler = name();
             event.round = round;
-            event.bytes = bytesSent;
+            event.bytes = preCopyBytes;
             event.leftBytes = pending.iterableBytes();
             event.bytesPerSecond = bandwidth.bytesPerSecond();
             event.commit();
             round++;
-            roundBegin = bytesSent;
+            roundBegin = preCopyBytes;
         }
         leftInRound = Math.max(1, pending.iterableBytes());
         // A small device would do many more rounds before anybody could look at this one.
@@ -287,10 +297,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
      * unforeseen, in the downtime.
      */
     private void settle() throws IOException {
-        if (bytesSent == bytesSettled) {
+        if (bytesSent() == bytesSettled) {
             return;
         }
-        bytesSettled = bytesSent;
+        bytesSettled = bytesSent();
         long begin = execution.nanoTime();
         waitingForPeer(sender::flush);
         long flushed = execution.nanoTime();
@@ -381,7 +391,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     /** Worker: sends all that is left, and END. */
     void complete() throws IOException {
         long begin = execution.nanoTime();
-        preCopyBytes = bytesSent;
+        completing = true;
         waitingForPeer(() -> {
             sender.flush();
             channel.send(FrameKind.SWITCHOVER);
@@ -450,7 +460,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         } finally {
             peerAnswered();
         }
-        bytesSent += length;
+        if (completing) {
+            stopCopyBytes += length;
+        } else {
+            preCopyBytes += length;
+        }
         if (pieces.isEnabled()) {
             PieceEvent.record(name(), length, true);
         }

@@ -2,6 +2,7 @@
 package io.vfio4j.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.vfio4j.buffer.MemoryBudget;
 import io.vfio4j.device.DeviceIdentity;
@@ -15,9 +16,12 @@ import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.handler.DeviceConfig;
 import io.vfio4j.migration.handler.DeviceConfig.Order;
 import io.vfio4j.migration.handler.VfioDeviceHandler;
+import io.vfio4j.observe.HandlerLoadReport;
 import io.vfio4j.observe.HandlerReport;
+import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.observe.Phase;
+import io.vfio4j.observe.PhaseReport;
 import io.vfio4j.testing.LeakCheck;
 import io.vfio4j.testing.ScriptedDevice;
 import io.vfio4j.testing.ScriptedLibC;
@@ -738,17 +742,19 @@ class SeveralHandlersTest {
     @Test
     void shouldShowWhatEachHandlerHasDoneWhileItRuns() throws Exception {
         List<HandlerReport> seen = Collections.synchronizedList(new ArrayList<>());
+        List<PhaseReport> phases = Collections.synchronizedList(new ArrayList<>());
         ChangingHandler changing = new ChangingHandler("changing") {
             @Override
             public boolean iterate(StateOutput out) throws IOException {
                 if (iterations.get() == 10) {
                     seen.addAll(sides().outgoing().statistics());
+                    phases.addAll(sides().outgoing().phases());
                 }
                 return super.iterate(out);
             }
         };
 
-        sides().migrate(
+        MigrationReport report = sides().migrate(
                         List.of(changing),
                         List.of(new TextHandler("changing", "")),
                         parameters()
@@ -757,10 +763,61 @@ class SeveralHandlersTest {
                                 .build())
                 .completed();
 
-        assertThat(seen).singleElement().satisfies(report -> {
-            assertThat(report.name()).isEqualTo("changing");
-            assertThat(report.stopCopyBytes() + report.preCopyBytes()).isEqualTo(10L * "always new".length());
+        long bytes = 10L * "always new".length();
+        assertThat(seen).singleElement().satisfies(handler -> {
+            assertThat(handler.name()).isEqualTo("changing");
+            assertThat(handler.preCopyBytes()).isEqualTo(bytes);
+            assertThat(handler.stopCopyBytes()).isZero();
+            assertThat(handler.setupNanos()).isPositive();
+            assertThat(handler.preCopyNanos()).isPositive();
+            assertThat(handler.drainNanos()).isZero();
         });
+        assertThat(report.handlers()).singleElement().satisfies(handler -> {
+            assertThat(handler.preCopyBytes()).isEqualTo(report.preCopyBytes());
+            assertThat(handler.stopCopyBytes()).isEqualTo("always new".length());
+        });
+        assertThat(phases)
+                .extracting(PhaseReport::phase, PhaseReport::bytes)
+                .containsExactly(tuple(Phase.SETUP, 0L), tuple(Phase.PRE_COPY, bytes));
+        assertThat(sides().outgoing().phases())
+                .extracting(PhaseReport::phase, PhaseReport::bytes)
+                .containsExactly(
+                        tuple(Phase.SETUP, 0L),
+                        tuple(Phase.PRE_COPY, report.preCopyBytes()),
+                        tuple(Phase.STOP_COPY, report.stopCopyBytes()),
+                        tuple(Phase.HANDOVER, 0L));
+        assertThat(sides().outgoing().phases()).allMatch(phase -> phase.nanos() > 0);
+    }
+
+    @Test
+    void shouldShowWhatEachHandlerHasLoadedWhileItRuns() throws Exception {
+        List<HandlerLoadReport> seen = Collections.synchronizedList(new ArrayList<>());
+        List<StateHandler> from =
+                List.of(new VfioDeviceHandler("device", open(source())), new TextHandler("text", "hello"));
+        List<StateHandler> to = List.of(
+                new TextHandler("text", ""),
+                new VfioDeviceHandler("device", open(destination().in("RUNNING"))));
+        sides().destinationEvents
+                .at(Phase.HANDOVER, () -> seen.addAll(sides().incoming().statistics()));
+
+        TwoSides.Outcome outcome = sides().migrate(from, to, parameters().build());
+        LoadReport loaded = Objects.requireNonNull(outcome.loadReport());
+
+        assertThat(seen)
+                .extracting(HandlerLoadReport::name, HandlerLoadReport::bytes)
+                .containsExactly(tuple("device", STATE_BYTES + 2L), tuple("text", 5L));
+        assertThat(seen.getFirst().rehearsalNanos()).isPositive();
+        assertThat(seen.getFirst().loadNanos()).isZero();
+        assertThat(loaded.handlers()).isEqualTo(sides().incoming().statistics());
+        assertThat(loaded.handlers()).first().satisfies(device -> {
+            assertThat(device.loadNanos()).isPositive();
+            assertThat(device.runningP2pNanos()).isPositive();
+            assertThat(device.runningNanos()).isPositive();
+        });
+        assertThat(sides().incoming().phases())
+                .extracting(PhaseReport::phase, PhaseReport::bytes)
+                .containsExactly(
+                        tuple(Phase.SETUP, 0L), tuple(Phase.RECEIVING, loaded.bytes()), tuple(Phase.HANDOVER, 0L));
     }
 
     @Test
