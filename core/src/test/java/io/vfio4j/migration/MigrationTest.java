@@ -371,8 +371,7 @@ class MigrationTest {
             outgoing().run(receiving.address());
             assertThat(receiving.failure()).isNull();
         }
-        // Where the other devices would be, too.
-        assertThat(source.state()).isEqualTo("RUNNING_P2P");
+        assertThat(source.state()).isEqualTo("STOP");
         assertThat(destination.state()).isEqualTo("RUNNING");
     }
 
