@@ -296,8 +296,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
      * Waits until what was read is on the wire or on disk: what is still on its way there would otherwise go,
      * unforeseen, in the downtime.
      */
+    @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
     private void settle() throws IOException {
         if (bytesSent() == bytesSettled) {
+            // A disk that was slow once is not to be expected so for ever, or nothing would fit the limit any more.
+            settleNanos /= 2;
             return;
         }
         bytesSettled = bytesSent();

@@ -167,7 +167,9 @@ class SimulationTest {
                 "CONNECTION/1688/MACHINE_DOES_NOT_RESUME_THERE+DEVICE_IN_ERROR@SOURCE_DEVICE30",
                 // The source said that it was cancelled when the destination was, and when the network was cut.
                 "CONNECTION/1/CANCEL_AT_DESTINATION@MESSAGE17",
-                "CONNECTION/1/CUT@MESSAGE10"
+                "CONNECTION/1/CUT@MESSAGE10",
+                // A disk that had been slow once was expected to be so for ever, and nothing fit the limit any more.
+                "FILE/1/SLOW_DISK@DISK12"
             })
     void shouldAccountForBothSidesIn(String schedule) throws Exception {
         run(Schedule.parse(schedule));
