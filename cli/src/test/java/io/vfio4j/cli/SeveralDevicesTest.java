@@ -55,7 +55,7 @@ class SeveralDevicesTest {
                         .containsKeys("setupNanos", "preCopyNanos", "rehearsalNanos", "loadNanos")
                         .containsKeys("runningP2pNanos", "runningNanos"));
         assertThat(devices(run))
-                .extracting(device -> ((Number) device.get("loadedBytes")).longValue())
+                .extracting(device -> ((Number) Objects.requireNonNull(device.get("loadedBytes"))).longValue())
                 .allMatch(bytes -> bytes >= 1 << 20);
         assertThat(devices(run)).extracting(device -> device.get("name")).contains("device0", "device1");
         assertThat(run.err()).containsPattern("device1 +[0-9.]+ [KM]iB");
