@@ -11,7 +11,7 @@ import org.w3c.dom.Node;
 import org.w3c.dom.NodeList;
 
 /**
- * Reads the reports of Surefire and of JUnit's console launcher, names every failed and every skipped test with its reason,
+ * Reads the reports of Surefire, of JUnit's console launcher and of the model's check, names every failed and every skipped test with its reason,
  * and ends with one line that counts them all. Fails where a test failed, where none ran, or where the lab should have
  * run and left no report.
  *
@@ -21,6 +21,7 @@ import org.w3c.dom.NodeList;
 public final class TestSummary {
     private static final String SUREFIRE = "target/surefire-reports";
     private static final String LAUNCHER = "target/launcher-reports";
+    private static final String MODEL = "target/model-reports";
     private static final String LAB = "target/lab-reports";
 
     private int passed;
@@ -39,6 +40,7 @@ public final class TestSummary {
                 if (mavenExpected) {
                     all.read(module.resolve(SUREFIRE));
                     all.read(module.resolve(LAUNCHER));
+                    all.read(module.resolve(MODEL));
                 }
                 if (labExpected) {
                     lab.read(module.resolve(LAB));

@@ -88,7 +88,7 @@ final class Cli {
         List<String> lines = new ArrayList<>(List.of(
                 "",
                 "Devices: emulated:size=SIZE,dirty=RATE, /dev/vfio/devices/vfioN, /dev/vfio/GROUP/NAME,",
-                "a PCI address, an mdev UUID, or a folder below /sys. Peers: tcp:HOST:PORT, unix:PATH.",
+                "a PCI address, an mdev UUID, or a folder below /sys. Peers: tcp:HOST:PORT, unix:PATH, fd:N,N...",
                 "Files: file:PATH.",
                 "",
                 "Exit codes:"));

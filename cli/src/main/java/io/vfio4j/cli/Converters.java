@@ -96,7 +96,7 @@ final class Converters {
         }
     }
 
-    /** A peer to connect to or to listen at. */
+    /** A peer to connect to, to listen at, or that is connected already. */
     static final class OfPeer implements ITypeConverter<TransportAddress.Peer> {
         @Override
         public TransportAddress.Peer convert(String text) {
@@ -105,7 +105,7 @@ final class Converters {
                     throw new IllegalArgumentException("'" + word + "' names a file, not a peer; use "
                             + TransportAddress.PEER_FORMS + ", or the commands save and load for a file");
                 }
-                if (!word.startsWith("tcp:") && !word.startsWith("unix:")) {
+                if (!word.matches("(tcp|unix|fd):.*")) {
                     throw new IllegalArgumentException(
                             "'" + word + "' names no peer; use " + TransportAddress.PEER_FORMS);
                 }

@@ -102,8 +102,9 @@ abstract class IncomingCommand extends ReportingCommand {
                 paramLabel = "DEVICE... PEER",
                 hideParamSyntax = true,
                 description = "The destination devices, in the source's order, what state they hold is lost; and where "
-                        + "to listen: tcp:HOST:PORT or unix:PATH. A peer is not authenticated: listen only where you "
-                        + "trust who can connect.")
+                        + "to listen: tcp:HOST:PORT or unix:PATH; or fd:N,N...: sockets of this process that are "
+                        + "connected to the source, one and another one for each device, in the source's order. A peer "
+                        + "is not authenticated: listen only where you trust who can connect.")
         List<String> words = List.of();
 
         @Option(

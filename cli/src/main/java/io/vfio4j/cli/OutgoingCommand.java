@@ -109,8 +109,10 @@ abstract class OutgoingCommand extends ReportingCommand {
                 arity = "0..*",
                 paramLabel = "DEVICE... PEER",
                 hideParamSyntax = true,
-                description = "The source devices, and where the peer receives: tcp:HOST:PORT or unix:PATH. It names "
-                        + "its devices in the same order.")
+                description =
+                        "The source devices, and where the peer receives: tcp:HOST:PORT or unix:PATH; or fd:N,N...: "
+                                + "sockets of this process that are connected to it, one and another one for each device. It "
+                                + "names its devices, and such sockets, in the same order.")
         List<String> words = List.of();
 
         @Option(

@@ -3,6 +3,7 @@ package io.vfio4j.cli;
 
 import io.vfio4j.migration.MigrationLimits;
 import io.vfio4j.observe.Downtime;
+import io.vfio4j.observe.HandlerLoadReport;
 import io.vfio4j.observe.HandlerReport;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationReport;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 /** What a command found out: the fields of its JSON object, and the lines of its table. */
 final class Result {
     private static final String DEVICE_ROW = "%-12s %12s %12s %14s %12s %12s %12s";
+    private static final String LOADED_ROW = "%-12s %12s %12s %14s %12s";
 
     private final Map<String, @Nullable Object> fields = new LinkedHashMap<>();
     private final List<Map<String, @Nullable Object>> devices = new ArrayList<>();
@@ -123,14 +125,9 @@ final class Result {
         fields.put(
                 "predictedDowntimeNanos", report.predictedDowntimeNanos() < 0 ? null : report.predictedDowntimeNanos());
         fields.put("downtimeNanos", downtime.total());
-        Map<String, Object> parts = new LinkedHashMap<>();
-        parts.put("stopVmNanos", downtime.stopVm());
-        parts.put("quiesceNanos", downtime.quiesce());
-        parts.put("stopCopyNanos", downtime.stopCopy());
-        parts.put("drainNanos", downtime.drain());
-        parts.put("loadNanos", downtime.load());
-        parts.put("resumeNanos", downtime.resume());
-        fields.put("downtime", parts);
+        Downtime predicted = report.predicted();
+        fields.put("downtime", fields(downtime));
+        fields.put("predictedDowntime", predicted == null ? null : fields(predicted));
 
         String rounds = report.rounds() == 1 ? "in 1 round" : "in " + report.rounds() + " rounds";
         table.add(String.format(Locale.ROOT, "%-12s %12s %12s %14s", "", "bytes", "time", "rate"));
@@ -144,6 +141,17 @@ final class Result {
         devices(report.handlers());
     }
 
+    private static Map<String, Object> fields(Downtime downtime) {
+        Map<String, Object> parts = new LinkedHashMap<>();
+        parts.put("stopVmNanos", downtime.stopVm());
+        parts.put("quiesceNanos", downtime.quiesce());
+        parts.put("stopCopyNanos", downtime.stopCopy());
+        parts.put("drainNanos", downtime.drain());
+        parts.put("loadNanos", downtime.load());
+        parts.put("resumeNanos", downtime.resume());
+        return parts;
+    }
+
     private void devices(List<HandlerReport> handlers) {
         for (int i = 0; i < devices.size(); i++) {
             HandlerReport handler = handlers.get(i);
@@ -153,6 +161,8 @@ final class Result {
             device.put("rounds", handler.rounds());
             device.put("linkBytesPerSecond", handler.bytesPerSecond());
             device.put("stalledNanos", handler.stalledNanos());
+            device.put("setupNanos", handler.setupNanos());
+            device.put("preCopyNanos", handler.preCopyNanos());
             device.put("quiesceNanos", handler.quiesceNanos());
             device.put("stopCopyNanos", handler.stopNanos());
             device.put("drainNanos", handler.drainNanos());
@@ -175,22 +185,32 @@ final class Result {
     }
 
     private void downtimeTable(MigrationReport report, MigrationLimits limits) {
-        Downtime downtime = report.downtime();
-        Map<String, Long> micros = new LinkedHashMap<>();
-        micros.put("stop VM", Format.micros(downtime.stopVm()));
-        micros.put("quiesce", Format.micros(downtime.quiesce()));
-        micros.put("stop-copy", Format.micros(downtime.stopCopy()));
-        micros.put("drain", Format.micros(downtime.drain()));
-        micros.put("load", Format.micros(downtime.load()));
-        micros.put("resume", Format.micros(downtime.resume()));
+        Map<String, Long> parts = parts(report.downtime());
+        Downtime prediction = report.predicted();
+        Map<String, Long> expected = prediction == null ? Map.of() : parts(prediction);
         // The sum of the rounded parts, so that who adds them up finds them right.
-        long total = micros.values().stream().mapToLong(Long::longValue).sum();
+        long total = parts.values().stream().mapToLong(Format::micros).sum();
         String predicted = report.predictedDowntimeNanos() < 0
                 ? "not predicted"
                 : "predicted " + Format.roughTime(report.predictedDowntimeNanos());
         table.add(duration("downtime", total) + "   " + predicted + ", limit "
                 + Format.roughTime(limits.downtimeLimit().toNanos()));
-        micros.forEach((part, time) -> table.add(duration("  " + part, time)));
+        parts.forEach((part, time) -> {
+            Long forecast = expected.get(part);
+            table.add(duration("  " + part, Format.micros(time))
+                    + (forecast == null ? "" : "   predicted " + Format.roughTime(forecast)));
+        });
+    }
+
+    private static Map<String, Long> parts(Downtime downtime) {
+        Map<String, Long> parts = new LinkedHashMap<>();
+        parts.put("stop VM", downtime.stopVm());
+        parts.put("quiesce", downtime.quiesce());
+        parts.put("stop-copy", downtime.stopCopy());
+        parts.put("drain", downtime.drain());
+        parts.put("load", downtime.load());
+        parts.put("resume", downtime.resume());
+        return parts;
     }
 
     /** Takes in what an incoming migration did. */
@@ -199,6 +219,20 @@ final class Result {
         fields.put("receiveNanos", report.receiveNanos());
         fields.put("loadNanos", report.loadNanos());
         fields.put("resumeNanos", report.resumeNanos());
+        for (HandlerLoadReport handler : report.handlers()) {
+            // In the source's order, which may be another one than this side's.
+            devices.stream()
+                    .filter(device -> handler.name().equals(device.get("name")))
+                    .forEach(device -> put(handler, device));
+        }
+    }
+
+    private static void put(HandlerLoadReport handler, Map<String, @Nullable Object> device) {
+        device.put("loadedBytes", handler.bytes());
+        device.put("rehearsalNanos", handler.rehearsalNanos());
+        device.put("loadNanos", handler.loadNanos());
+        device.put("runningP2pNanos", handler.runningP2pNanos());
+        device.put("runningNanos", handler.runningNanos());
     }
 
     /** The table of a command that has only the destination to tell of. */
@@ -208,6 +242,19 @@ final class Result {
         table.add("");
         table.add(duration("load", Format.micros(report.loadNanos())));
         table.add(duration("resume", Format.micros(report.resumeNanos())));
+        if (devices.size() > 1) {
+            table.add("");
+            table.add(String.format(Locale.ROOT, LOADED_ROW, "", "received", "load", "RUNNING_P2P", "RUNNING"));
+            report.handlers()
+                    .forEach(handler -> table.add(String.format(
+                            Locale.ROOT,
+                            LOADED_ROW,
+                            handler.name(),
+                            Format.bytes(handler.bytes()),
+                            Format.time(handler.loadNanos()),
+                            Format.time(handler.runningP2pNanos()),
+                            Format.time(handler.runningNanos()))));
+        }
     }
 
     private static String row(String name, long bytes, long nanos) {

@@ -3,9 +3,21 @@ package io.vfio4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vfio4j.migration.IncomingMigration;
+import io.vfio4j.migration.MigrationParameters;
+import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.observe.MigrationListener;
+import io.vfio4j.transport.TransportAddress;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -42,6 +54,43 @@ class LauncherTest {
 
         assertThat(run.exit).isEqualTo(ExitCode.CANNOT_RUN.code());
         assertThat(run.output).startsWith("error: no JDK 22 or newer found").contains("25 is recommended");
+    }
+
+    @Test
+    void shouldUseTheSocketsThatItInherits() throws Exception {
+        DeviceName like = DeviceName.parse("emulated:size=4MiB");
+        try (ServerSocketChannel server = ServerSocketChannel.open();
+                Devices devices = Devices.system();
+                DeviceSet destination = DeviceSet.open(devices, List.of(like))) {
+            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            String peer = "/dev/tcp/127.0.0.1/" + server.socket().getLocalPort();
+            CompletableFuture<Run> sending = CompletableFuture.supplyAsync(() -> {
+                try {
+                    return run(
+                            Map.of(),
+                            "bash",
+                            "-c",
+                            "exec 7<>" + peer + " 8<>" + peer + "; exec " + launcher() + " send " + like + " fd:7,8");
+                } catch (Exception e) {
+                    throw new CompletionException(e);
+                }
+            });
+            server.socket().setSoTimeout(60_000);
+            try (SocketChannel control = server.socket().accept().getChannel();
+                    SocketChannel data = server.socket().accept().getChannel()) {
+                new IncomingMigration(
+                                devices.libc(),
+                                destination.handlers(),
+                                VirtualMachine.NONE,
+                                MigrationParameters.DEFAULT,
+                                MigrationListener.NONE)
+                        .run(new TransportAddress.Channels(List.of(control, data)));
+            }
+            Run run = sending.get();
+
+            assertThat(run.exit).as(run.output).isZero();
+            assertThat(run.output).contains("digest       " + destination.get(0).digest());
+        }
     }
 
     private static Path launcher() {

@@ -66,6 +66,7 @@ class MigratingTest {
                         "linkBytesPerSecond",
                         "downtimeLimitNanos",
                         "predictedDowntimeNanos",
+                        "predictedDowntime",
                         "downtimeNanos",
                         "downtime",
                         "loadedBytes",

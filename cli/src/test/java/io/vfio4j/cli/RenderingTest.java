@@ -154,8 +154,9 @@ class RenderingTest {
     @Test
     void shouldAddUpToTheTotalWhenThePartsOfTheDowntimeAreRounded() {
         Downtime downtime = new Downtime(1_499, 2_501, 3_333_333, 20_000_499, 1_499, 999_500);
-        MigrationReport report =
-                new MigrationReport(1L << 30, 20L << 20, 3, SECOND, 2 * SECOND, 1L << 30, 25 * MS, downtime, List.of());
+        Downtime predicted = new Downtime(0, MS, 2 * MS, 20 * MS, MS, MS);
+        MigrationReport report = new MigrationReport(
+                1L << 30, 20L << 20, 3, SECOND, 2 * SECOND, 1L << 30, predicted, downtime, List.of());
         Result result = new Result("migrate");
         result.report(report, MigrationParameters.DEFAULT.limits());
 
@@ -167,7 +168,13 @@ class RenderingTest {
         assertThat(micros.subList(1, 7).stream().mapToLong(Long::longValue).sum())
                 .isEqualTo(micros.getFirst());
         assertThat(String.join("\n", result.table()))
-                .contains("pre-copy", "1.00 GiB", "in 3 rounds", "1.02 GiB", "predicted 25 ms, limit 300 ms");
+                .contains(
+                        "pre-copy",
+                        "1.00 GiB",
+                        "in 3 rounds",
+                        "1.02 GiB",
+                        "predicted 25 ms, limit 300 ms",
+                        "predicted 20 ms");
     }
 
     @Test

@@ -51,7 +51,12 @@ class SeveralDevicesTest {
                         .containsEntry("sourceState", "STOP")
                         .containsEntry("destinationState", "RUNNING")
                         .containsEntry("digestsEqual", true)
-                        .containsKeys("preCopyBytes", "stopCopyBytes", "rounds", "quiesceNanos", "drainNanos"));
+                        .containsKeys("preCopyBytes", "stopCopyBytes", "rounds", "quiesceNanos", "drainNanos")
+                        .containsKeys("setupNanos", "preCopyNanos", "rehearsalNanos", "loadNanos")
+                        .containsKeys("runningP2pNanos", "runningNanos"));
+        assertThat(devices(run))
+                .extracting(device -> ((Number) Objects.requireNonNull(device.get("loadedBytes"))).longValue())
+                .allMatch(bytes -> bytes >= 1 << 20);
         assertThat(devices(run)).extracting(device -> device.get("name")).contains("device0", "device1");
         assertThat(run.err()).containsPattern("device1 +[0-9.]+ [KM]iB");
     }
@@ -88,6 +93,9 @@ class SeveralDevicesTest {
         assertThat(devices(receiver))
                 .extracting(device -> device.get("destinationState"))
                 .containsOnly("RUNNING");
+        assertThat(devices(receiver))
+                .allSatisfy(device ->
+                        assertThat(device).containsKeys("loadedBytes", "loadNanos", "runningP2pNanos", "runningNanos"));
     }
 
     @Test
@@ -101,7 +109,7 @@ class SeveralDevicesTest {
                 .filter(line -> line.matches("(digest)? +[0-9a-f]{16}  device[01]"))
                 .toList();
         assertThat(digests).hasSize(2);
-        assertThat(loaded.out()).contains(digests);
+        assertThat(loaded.out()).contains(digests).containsPattern("received +load +RUNNING_P2P +RUNNING\\ndevice0 +4");
     }
 
     @Test
@@ -222,8 +230,9 @@ class SeveralDevicesTest {
             controlled.awaitErr("note: 'fly' is no command; use downtime-limit");
             controlled.say("status");
             controlled.awaitErr("note: device0: ");
-            controlled.say("max-bandwidth none");
-            controlled.awaitErr("note: max-bandwidth none: done");
+            // Still slower than it changes.
+            controlled.say("max-bandwidth 17MiB/s");
+            controlled.awaitErr("note: max-bandwidth 17MiB/s: done");
             controlled.say("max-rounds 1");
             controlled.say("max-time 1h");
             controlled.say("max-precopy-bytes 1MiB");

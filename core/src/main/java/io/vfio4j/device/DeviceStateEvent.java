@@ -9,11 +9,11 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import org.jspecify.annotations.Nullable;
 
-/** JFR: an arc of a device's state machine; its duration is the kernel's */
+/** JFR: an arc of a device's state machine, or its reset; its duration is the kernel's */
 @Name("io.vfio4j.DeviceState")
 @Label("Device State")
 @Category("vfio4j")
-@Description("an arc of a device's state machine; its duration is the kernel's")
+@Description("an arc of a device's state machine, or its reset; its duration is the kernel's")
 @StackTrace(false)
 final class DeviceStateEvent extends Event {
     @Label("Device")

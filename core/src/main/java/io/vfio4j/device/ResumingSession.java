@@ -50,12 +50,23 @@ public final class ResumingSession implements AutoCloseable {
     /**
      * Ends the session; the driver checks what it got: {@code RESUMING → STOP}. A device that refuses is reset.
      *
-     * @throws VfioException where the driver refuses the state, or an earlier write had failed
+     * @throws VfioException where the driver refuses the state, or an earlier write had failed; {@code SESSION_ENDED}
+     *     when the device was reset or moved behind this session's back
      */
     public void finish() throws VfioException {
         if (failed) {
             throw new VfioException(
                     Problem.FAILED, device.name(), "its state was not written whole, so it must not be used");
+        }
+        // A device that was reset since the last write would go to STOP as willingly, with nothing of what was written.
+        MigrationState now = device.state();
+        if (now != MigrationState.RESUMING) {
+            throw new VfioException(
+                    Problem.SESSION_ENDED,
+                    device.name(),
+                    "it is in " + now
+                            + ", not in RESUMING; the device was reset or taken to another state, and what was "
+                            + "written is lost");
         }
         device.setState(MigrationState.STOP);
     }

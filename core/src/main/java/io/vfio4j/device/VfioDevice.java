@@ -16,6 +16,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,6 +47,9 @@ public final class VfioDevice implements AutoCloseable {
     private final boolean reportsReinit;
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile long lastArcNanos;
+    private volatile long lastCallNanos;
+    private volatile @Nullable MigrationState lastSeen;
+    private volatile DeviceStateListener listener = DeviceStateListener.NONE;
 
     VfioDevice(DeviceFd fd, String name, DeviceIdentity identity, List<Integer> ownedFds) throws VfioException {
         this.fd = fd;
@@ -125,7 +129,9 @@ public final class VfioDevice implements AutoCloseable {
             }
             int code = VfioDeviceFeatureMigState.DEVICE_STATE.get(feature.payload);
             try {
-                return MigrationState.of(code);
+                MigrationState state = MigrationState.of(code);
+                lastSeen = state;
+                return state;
             } catch (IllegalArgumentException e) {
                 // It must not hide the error after which the state was asked for.
                 throw new VfioException(Problem.FAILED, name, "it is in the unknown migration state " + code);
@@ -173,6 +179,15 @@ public final class VfioDevice implements AutoCloseable {
     }
 
     /**
+     * Sets who hears of this device's arcs and resets from now on, in place of the one before.
+     *
+     * @param hears the listener; {@link DeviceStateListener#NONE} for nobody
+     */
+    public void listener(DeviceStateListener hears) {
+        listener = hears;
+    }
+
+    /**
      * Returns how long the kernel took for the last arc: the driver's time, without this library's.
      *
      * @return nanoseconds; 0 before the first arc
@@ -213,7 +228,19 @@ public final class VfioDevice implements AutoCloseable {
      * @throws VfioException when the reset failed or the device is not RUNNING thereafter
      */
     public void reset() throws VfioException {
-        int result = fd().reset();
+        MigrationState from = lastSeen;
+        try {
+            resetUntold();
+            tell(from, MigrationState.RUNNING, MigrationState.RUNNING, true, lastCallNanos, null);
+        } catch (VfioException e) {
+            long nanos = lastCallNanos;
+            tell(from, MigrationState.RUNNING, stateOrNull(e), true, nanos, e);
+            throw e;
+        }
+    }
+
+    private void resetUntold() throws VfioException {
+        int result = recorded("RESET", () -> fd().reset());
         if (result < 0) {
             throw new VfioException(Problem.FAILED, name, "resetting it failed", result);
         }
@@ -261,23 +288,50 @@ public final class VfioDevice implements AutoCloseable {
         }
         try (Arena arena = Arena.ofConfined()) {
             Feature feature = setStateArgument(arena, target);
-            DeviceStateEvent event = new DeviceStateEvent();
-            event.begin();
-            long begin = System.nanoTime();
-            int result = fd().feature(feature.argument);
-            lastArcNanos = System.nanoTime() - begin;
-            event.device = name;
-            event.target = target.name();
-            event.result = result;
-            event.commit();
+            MigrationState from = lastSeen;
+            int result = recorded(target.name(), () -> fd().feature(feature.argument));
+            long nanos = lastCallNanos;
+            lastArcNanos = nanos;
             if (result >= 0) {
+                tell(from, target, target, false, nanos, null);
                 return VfioDeviceFeatureMigState.DATA_FD.get(feature.payload);
             }
             VfioException failure =
                     new VfioException(Problem.FAILED, name, "setting state " + target + " failed", result);
             recover(failure, recover);
+            tell(from, target, failure.stateAfter(), failure.deviceWasReset(), nanos, failure);
             throw failure;
         }
+    }
+
+    private void tell(
+            @Nullable MigrationState from,
+            MigrationState target,
+            @Nullable MigrationState to,
+            boolean reset,
+            long nanos,
+            @Nullable VfioException failure) {
+        lastSeen = to;
+        try {
+            listener.onChange(new DeviceStateChange(name, from, target, to, nanos, reset, failure));
+        } catch (RuntimeException | Error e) {
+            // Who only watches must not be able to undo a handover.
+            return;
+        }
+    }
+
+    /** Makes a call that moves the device, as a recording shows it. */
+    private int recorded(String target, IntSupplier call) {
+        DeviceStateEvent event = new DeviceStateEvent();
+        event.begin();
+        long begin = System.nanoTime();
+        int result = call.getAsInt();
+        lastCallNanos = System.nanoTime() - begin;
+        event.device = name;
+        event.target = target;
+        event.result = result;
+        event.commit();
+        return result;
     }
 
     private void requireState(MigrationState target) throws VfioException {
@@ -317,7 +371,7 @@ public final class VfioDevice implements AutoCloseable {
             }
         }
         try {
-            reset();
+            resetUntold();
             failure.recovered(MigrationState.RUNNING, true);
         } catch (VfioException e) {
             failure.addSuppressed(e);
@@ -328,7 +382,7 @@ public final class VfioDevice implements AutoCloseable {
     private boolean reach(MigrationState state, VfioException failure) {
         try (Arena arena = Arena.ofConfined()) {
             Feature feature = setStateArgument(arena, state);
-            int result = fd().feature(feature.argument);
+            int result = recorded(state.name(), () -> fd().feature(feature.argument));
             if (result < 0) {
                 failure.addSuppressed(new VfioException(
                         Problem.FAILED, name, "setting state " + state + " to recover failed", result));

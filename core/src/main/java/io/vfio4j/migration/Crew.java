@@ -7,12 +7,11 @@ import io.vfio4j.stream.StreamException;
 import io.vfio4j.transport.TransportException;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The handlers of a migration at work: each step is done by all of them beside each other, and is over when all are.
@@ -43,6 +42,9 @@ final class Crew<M extends Crew.Member> {
 
     private static final long MILLI = 1_000_000;
 
+    /** The first one finds the code cold. */
+    private static final int EMPTY_STEPS = 3;
+
     private final Execution execution;
     private final long limitNanos;
     private final BooleanSupplier impatient;
@@ -69,12 +71,16 @@ final class Crew<M extends Crew.Member> {
         return members;
     }
 
-    /** Begins a step, which {@link #finish} ends. Who has come back from a call that was given up takes part again. */
-    void start(Step<M> step) {
+    /**
+     * Begins a step, which {@link #finish} ends. Who has come back from a call that was given up takes part again.
+     *
+     * @param name what a {@link StateHandler} calls it
+     */
+    void start(String name, Step<M> step) {
         hanging.removeIf(member -> member.worker().isIdle());
         for (M member : members) {
             if (!hanging.contains(member)) {
-                member.worker().start(() -> step.run(member));
+                member.worker().start(name, () -> step.run(member));
             }
         }
     }
@@ -87,11 +93,12 @@ final class Crew<M extends Crew.Member> {
     /**
      * Does a step.
      *
+     * @param name what a {@link StateHandler} calls it
      * @param atFailure what to do when the first member fails, so that the others end soon
      * @throws MigrationException the first failure, when all have ended; the others' are suppressed in it
      */
-    void all(Step<M> step, Runnable atFailure) throws MigrationException {
-        start(step);
+    void all(String name, Step<M> step, Runnable atFailure) throws MigrationException {
+        start(name, step);
         finish(atFailure);
     }
 
@@ -99,8 +106,10 @@ final class Crew<M extends Crew.Member> {
     void finish(Runnable atFailure) throws MigrationException {
         boolean told = false;
         while (!isIdle()) {
+            boolean wait = told;
             execution.await(
-                    nextDeadline(told), () -> isIdle() || members.stream().anyMatch(this::hasFailedNow));
+                    nextDeadline(told),
+                    () -> isIdle() || (!wait && members.stream().anyMatch(this::hasFailedNow)));
             if (!told && hasFailed()) {
                 told = true;
                 atFailure.run();
@@ -115,9 +124,20 @@ final class Crew<M extends Crew.Member> {
         }
     }
 
+    /** Tries how long a step takes in which nobody has anything to do: to wake all threads up and to hear from them. */
+    long emptyStepNanos() throws MigrationException {
+        long fastest = Long.MAX_VALUE;
+        for (int i = 0; i < EMPTY_STEPS; i++) {
+            long begin = execution.nanoTime();
+            all("wake up", member -> {}, () -> {});
+            fastest = Math.min(fastest, execution.nanoTime() - begin);
+        }
+        return fastest;
+    }
+
     /** Does a step although members may fail, and says which did. */
-    List<Trouble<M>> allThatCan(Step<M> step) {
-        start(step);
+    List<Trouble<M>> allThatCan(String name, Step<M> step) {
+        start(name, step);
         while (!isIdle()) {
             execution.await(nextDeadline(false), this::isIdle);
             giveUpOverdue(false);
@@ -125,12 +145,23 @@ final class Crew<M extends Crew.Member> {
         return troubles();
     }
 
-    /** Ends all threads, and waits for them, but for those that hang. */
-    void dismiss() {
+    /** Ends all threads and waits for them, but for those that hang. Says which of the others did not end well. */
+    List<Trouble<M>> dismiss() {
+        hanging.removeIf(member -> member.worker().isIdle());
         members.forEach(member -> member.worker().end());
-        members.stream()
-                .filter(member -> !hanging.contains(member))
-                .forEach(member -> member.worker().join());
+        List<M> awaited =
+                members.stream().filter(member -> !hanging.contains(member)).toList();
+        execution.await(
+                execution.nanoTime() + limit(false),
+                () -> awaited.stream().allMatch(member -> member.worker().hasEnded()));
+        for (M member : awaited) {
+            if (member.worker().hasEnded()) {
+                member.worker().join();
+            } else {
+                hanging.add(member);
+            }
+        }
+        return troublesOf(awaited);
     }
 
     private boolean hasFailedNow(M member) {
@@ -167,16 +198,21 @@ final class Crew<M extends Crew.Member> {
     }
 
     private List<Trouble<M>> troubles() {
+        return troublesOf(members);
+    }
+
+    private List<Trouble<M>> troublesOf(List<M> some) {
         List<Trouble<M>> troubles = new ArrayList<>();
-        for (M member : members) {
+        for (M member : some) {
             IOException failure = member.worker().failure();
             if (hanging.contains(member)) {
                 troubles.add(new Trouble<>(
                         member,
                         new MigrationException(
                                 Reason.DEVICE,
-                                member.name() + ": it does not answer; nobody knows what it does, so reset it when it "
-                                        + "answers again")));
+                                member.name() + ": it does not answer ("
+                                        + member.worker().step()
+                                        + "); nobody knows what it does, so reset it when it answers again")));
             } else if (failure != null) {
                 troubles.add(new Trouble<>(member, named(member.name(), failure)));
             }
@@ -195,25 +231,26 @@ final class Crew<M extends Crew.Member> {
         };
     }
 
-    /** Of several failures, one that is no mere consequence of the migration's end: not a connection's. */
+    /** Of several failures, the one that the others are consequences of, as far as can be told. */
     private static <M> MigrationException worst(List<Trouble<M>> troubles) {
-        @Nullable MigrationException worst = null;
+        MigrationException worst = troubles.stream()
+                .map(Trouble::failure)
+                .max(Comparator.comparingInt(Crew::weight))
+                .orElseThrow();
         for (Trouble<M> trouble : troubles) {
-            MigrationException failure = trouble.failure();
-            if (worst == null || (isConsequence(worst) && !isConsequence(failure))) {
-                worst = failure;
+            if (trouble.failure() != worst) {
+                worst.addSuppressed(trouble.failure());
             }
         }
-        MigrationException chosen = Objects.requireNonNull(worst);
-        for (Trouble<M> trouble : troubles) {
-            if (trouble.failure() != chosen) {
-                chosen.addSuppressed(trouble.failure());
-            }
-        }
-        return chosen;
+        return worst;
     }
 
-    private static boolean isConsequence(MigrationException e) {
-        return e.reason() == Reason.TRANSPORT || e.reason() == Reason.CANCELLED;
+    /** A connection ends when another handler has failed; who was told to end after all that is the last to know. */
+    private static int weight(MigrationException e) {
+        return switch (e.reason()) {
+            case CANCELLED -> 0;
+            case TRANSPORT -> 1;
+            default -> 2;
+        };
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
+import io.vfio4j.observe.Downtime;
+
 /**
  * What would happen if the devices were stopped now, from what this migration has measured so far.
  *
@@ -11,9 +13,7 @@ package io.vfio4j.migration;
  * @param acksOutstanding how many handlers of the destination are not ready yet: the same goes for them
  * @param pendingBytes how many bytes would have to go in the downtime
  * @param bytesPerSecond how fast they would go, all handlers together
- * @param transferNanos how long that would take: the slowest handler's part
- * @param transitionNanos how long the arcs of both sides' devices would take
- * @param roundTripNanos how long the handover's messages would travel
+ * @param downtime how long each part would take
  */
 public record Forecast(
         int round,
@@ -23,16 +23,14 @@ public record Forecast(
         int acksOutstanding,
         long pendingBytes,
         long bytesPerSecond,
-        long transferNanos,
-        long transitionNanos,
-        long roundTripNanos) {
+        Downtime downtime) {
     /**
-     * Returns the part of the predicted downtime that no further pre-copy makes shorter.
+     * Returns the part of the predicted downtime that no further pre-copy makes shorter: all but the drain.
      *
      * @return nanoseconds
      */
     public long fixedNanos() {
-        return transitionNanos + roundTripNanos;
+        return downtime.stopVm() + downtime.quiesce() + downtime.stopCopy() + downtime.load() + downtime.resume();
     }
 
     /**
@@ -41,7 +39,7 @@ public record Forecast(
      * @return nanoseconds, saturated at {@link Long#MAX_VALUE}
      */
     public long downtimeNanos() {
-        return Pending.sum(transferNanos, fixedNanos());
+        return Pending.sum(downtime.drain(), fixedNanos());
     }
 
     /**

@@ -23,16 +23,11 @@ final class IncomingFileLink implements IncomingLink {
     private final FrameChannel control;
     private @Nullable FrameChannel data;
 
-    IncomingFileLink(
-            LibC libc,
-            TransportAddress.File address,
-            MigrationParameters parameters,
-            Execution execution,
-            Transport transport)
+    IncomingFileLink(LibC libc, TransportAddress.File address, Execution execution, Transport transport)
             throws IOException {
         this.libc = libc;
         this.execution = execution;
-        this.file = transport.openFile(address, parameters.peerLimit());
+        this.file = transport.openFile(address);
         this.control = new FrameChannel(libc, execution, file, Frame.CONTROL_STREAM);
     }
 

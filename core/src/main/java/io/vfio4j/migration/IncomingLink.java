@@ -29,7 +29,7 @@ sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, In
         return switch (from) {
             case TransportAddress.Peer peer ->
                 new IncomingPeerLink(libc, peer, parameters, execution, transport, listener);
-            case TransportAddress.File file -> new IncomingFileLink(libc, file, parameters, execution, transport);
+            case TransportAddress.File file -> new IncomingFileLink(libc, file, execution, transport);
         };
     }
 

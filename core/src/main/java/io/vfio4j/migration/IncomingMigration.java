@@ -4,10 +4,12 @@ package io.vfio4j.migration;
 import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.observe.HandlerLoadReport;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationProgress;
 import io.vfio4j.observe.Phase;
+import io.vfio4j.observe.PhaseReport;
 import io.vfio4j.stream.Message;
 import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
@@ -16,14 +18,15 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Loads the state of all handlers from a peer or a file, and runs them only when the other side has let go of it.
  *
  * <p>{@link #run} does its work on a thread for each handler and waits for them on the calling thread, which makes the
- * calls of the virtual machine and the listener. Any thread may {@link #cancel}. The handlers and the virtual machine
- * stay the caller's. One object, one migration.
+ * calls of the virtual machine and the listener. Any thread may {@link #cancel} and look at the {@link #statistics} and
+ * {@link #phases}. The handlers and the virtual machine stay the caller's. One object, one migration.
  *
  * <p>Until COMMIT, a failure discards what was loaded into any handler: none ever runs with half a state, or without
  * the others.
@@ -42,13 +45,14 @@ public final class IncomingMigration {
 
     private final LibC libc;
     private final List<StateHandler> handlers;
-    private final VirtualMachine vm;
+    private final GuardedMachine vm;
     private final MigrationParameters parameters;
     private final MigrationListener listener;
     private final Execution execution;
     private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.NEW);
     private final AtomicBoolean started = new AtomicBoolean();
     private final Crew<IncomingStream> crew;
+    private final PhaseTimes phases;
     private volatile @Nullable IncomingLink link;
     private volatile boolean holdsState;
     private long lastProgress;
@@ -56,7 +60,7 @@ public final class IncomingMigration {
     /**
      * Prepares a migration; nothing is touched before {@link #run}.
      *
-     * @param libc the system calls that buffers come from
+     * @param libc the system calls that buffers come from, and that given fds are used by
      * @param handlers what to load, with the source's names; what state they hold is lost
      * @param vm their virtual machine, not running
      * @param parameters what the migration may use
@@ -68,7 +72,7 @@ public final class IncomingMigration {
             VirtualMachine vm,
             MigrationParameters parameters,
             MigrationListener listener) {
-        this(libc, handlers, vm, parameters, listener, new ThreadedExecution(parameters.executor()));
+        this(libc, handlers, vm, parameters, listener, new ThreadedExecution(libc, parameters.executor()));
     }
 
     IncomingMigration(
@@ -80,17 +84,18 @@ public final class IncomingMigration {
             Execution execution) {
         this.libc = libc;
         this.handlers = List.copyOf(handlers);
-        this.vm = vm;
+        this.vm = new GuardedMachine(vm);
         this.parameters = parameters;
         this.listener = new UnfailingListener(listener);
         this.execution = execution;
-        this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), () -> stage.get() == Stage.CANCELLED);
+        this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), this::isCancelled);
+        this.phases = new PhaseTimes(execution::nanoTime, this::bytes);
     }
 
     /**
      * Waits for a source or opens a file, and loads the state. When this returns, all runs here.
      *
-     * @param from where from; for a peer, where to listen
+     * @param from where from; for a peer, where to listen, or the connections to it
      * @return what was done
      * @throws MigrationException when it was not: what was loaded was discarded, or nothing was touched, unless the
      *     message says otherwise
@@ -101,15 +106,14 @@ public final class IncomingMigration {
             throw new IllegalStateException("a migration runs once");
         }
         stage.compareAndSet(Stage.NEW, Stage.ACTIVE);
-        listener.onPhase(Phase.SETUP);
+        enter(Phase.SETUP);
         MemoryPart memory = MemoryPart.NONE;
         try {
-            memory = MemoryPart.take(parameters, execution, () -> stage.get() == Stage.CANCELLED);
+            memory = MemoryPart.take(parameters, execution, this::isCancelled);
             requireNotCancelled();
             Offers.of(handlers);
-            for (StateHandler handler : handlers) {
-                prepare(handler);
-            }
+            OutgoingPeerLink.requireConnections(from, handlers.size());
+            LoneHandler.all(handlers, "prepare", StateHandler::prepare, execution, parameters, this::isCancelled);
             try (Transport transport = execution.openTransport()) {
                 IncomingLink opened = IncomingLink.open(libc, from, parameters, execution, transport, listener);
                 try {
@@ -117,7 +121,9 @@ public final class IncomingMigration {
                     requireNotCancelled();
                     return load(opened);
                 } finally {
-                    crew.dismiss();
+                    for (Crew.Trouble<IncomingStream> trouble : crew.dismiss()) {
+                        listener.onNotice("cleaning up failed: " + MigrationException.message(trouble.failure()));
+                    }
                     opened.free();
                 }
             }
@@ -148,6 +154,24 @@ public final class IncomingMigration {
     }
 
     /**
+     * Says what each handler has done so far. Any thread, also when the migration has ended.
+     *
+     * @return a snapshot, in the source's order; empty before a source has come
+     */
+    public List<HandlerLoadReport> statistics() {
+        return crew.members().stream().map(IncomingStream::report).toList();
+    }
+
+    /**
+     * Says what each phase has taken so far. Any thread, also when the migration has ended.
+     *
+     * @return a snapshot: the phases that were entered, in the order of {@link Phase}, without those that are an end
+     */
+    public List<PhaseReport> phases() {
+        return phases.reports();
+    }
+
+    /**
      * After {@link #run} has failed: tells whether the handlers hold a state that the source has let go of.
      *
      * @return true when the devices must not be closed or reset before the source is resolved
@@ -156,34 +180,27 @@ public final class IncomingMigration {
         return holdsState;
     }
 
-    private static void prepare(StateHandler handler) throws MigrationException {
-        try {
-            handler.prepare();
-        } catch (IOException e) {
-            throw Crew.named(handler.name(), e);
-        }
+    private void enter(Phase phase) {
+        phases.enter(phase);
+        listener.onPhase(phase);
     }
 
     private LoadReport load(IncomingLink from) throws IOException {
         Message.Hello hello = from.awaitHello();
-        String misfit = misfit(hello);
-        if (misfit != null) {
-            from.refuse(misfit);
-            throw new MigrationException(Reason.REFUSED, misfit);
-        }
+        requireFits(hello, from);
         try {
             for (StateHandler handler : Offers.match(hello.offers(), handlers)) {
                 crew.add(new IncomingStream(handler, execution));
             }
-            crew.all(IncomingStream::rehearse, () -> {});
-            crew.all(stream -> stream.setUp(poolFor(hello.chunkBytes())), () -> {});
-            from.accept(hello, rehearsed());
-            listener.onPhase(Phase.RECEIVING);
+            crew.all("rehearse", IncomingStream::rehearse, () -> {});
+            crew.all("loadSetup", stream -> stream.setUp(poolFor(hello.chunkBytes())), () -> {});
+            from.accept(hello, rehearsed(crew.emptyStepNanos()));
+            enter(Phase.RECEIVING);
             long receiving = execution.nanoTime();
             receive(from);
             long received = execution.nanoTime();
-            listener.onPhase(Phase.HANDOVER);
-            crew.all(stream -> stream.handler().loadFinish(), from::closeData);
+            enter(Phase.HANDOVER);
+            crew.all("loadFinish", IncomingStream::loadFinish, from::closeData);
             long loaded = execution.nanoTime();
             if (!stage.compareAndSet(Stage.ACTIVE, Stage.LOADED)) {
                 throw cancelled();
@@ -192,14 +209,14 @@ public final class IncomingMigration {
             from.awaitCommit();
             stage.set(Stage.COMMITTED);
             long committed = execution.nanoTime();
-            crew.all(stream -> stream.handler().resumeQuiesced(), () -> {});
-            crew.all(stream -> stream.handler().resume(), () -> {});
-            vm.resume();
+            crew.all("resumeQuiesced", IncomingStream::resumeQuiesced, () -> {});
+            crew.all("resume", IncomingStream::resume, () -> {});
+            vm.resume("commit");
             long running = execution.nanoTime();
             tellRunning(from, running - committed);
             stage.set(Stage.ENDED);
-            listener.onPhase(Phase.COMPLETED);
-            return new LoadReport(bytes(), received - receiving, loaded - received, running - committed);
+            enter(Phase.COMPLETED);
+            return new LoadReport(bytes(), received - receiving, loaded - received, running - committed, statistics());
         } catch (IOException e) {
             throw failed(e, from);
         } catch (RuntimeException | Error e) {
@@ -207,11 +224,13 @@ public final class IncomingMigration {
         }
     }
 
-    /** What the source is told of the arcs to come: the devices take them beside each other. */
-    private Message.Accept rehearsed() {
+    /** What the source is told of the arcs to come: the devices take them beside each other, in three steps. */
+    private Message.Accept rehearsed(long stepNanos) {
         return new Message.Accept(
                 slowest(StateHandler.Rehearsal::stopNanos),
-                slowest(StateHandler.Rehearsal::quiescedNanos) + slowest(StateHandler.Rehearsal::runNanos));
+                slowest(StateHandler.Rehearsal::quiescedNanos)
+                        + slowest(StateHandler.Rehearsal::runNanos)
+                        + 2 * stepNanos);
     }
 
     private long slowest(ToLongFunction<StateHandler.Rehearsal> part) {
@@ -226,7 +245,7 @@ public final class IncomingMigration {
         List<IncomingStream> streams = crew.members();
         List<FrameChannel> channels = from.data();
         boolean shared = channels.size() < streams.size();
-        crew.start(stream -> {
+        crew.start("load", stream -> {
             int index = streams.indexOf(stream);
             if (index == 0 || !shared) {
                 FrameChannel channel = channels.get(index);
@@ -256,8 +275,20 @@ public final class IncomingMigration {
         }
     }
 
+    private void requireFits(Message.Hello hello, IncomingLink from) throws MigrationException {
+        try {
+            String misfit = misfit(hello);
+            if (misfit != null) {
+                throw new MigrationException(Reason.REFUSED, misfit);
+            }
+        } catch (MigrationException e) {
+            from.refuse(MigrationException.message(e));
+            throw e;
+        }
+    }
+
     /** Why this source's state cannot be loaded here, or null. */
-    private @Nullable String misfit(Message.Hello hello) {
+    private @Nullable String misfit(Message.Hello hello) throws MigrationException {
         String misfit = Offers.misfit(hello.offers(), handlers);
         if (misfit != null) {
             return misfit;
@@ -306,13 +337,13 @@ public final class IncomingMigration {
             return failure;
         }
         if (stage.get() == Stage.COMMITTED) {
-            holdCommitted();
+            holdCommitted(failure);
             from.abort(MigrationException.message(failure));
             return failure;
         }
         from.abort(MigrationException.message(failure));
         from.closeData();
-        for (Crew.Trouble<IncomingStream> trouble : crew.allThatCan(IncomingStream::discard)) {
+        for (Crew.Trouble<IncomingStream> trouble : crew.allThatCan("discard", IncomingStream::discard)) {
             if (trouble.failure() != failure) {
                 failure.addSuppressed(trouble.failure());
             }
@@ -323,28 +354,40 @@ public final class IncomingMigration {
     }
 
     /** The source has let go, but not all starts here: the state is kept if it can be. */
-    private void holdCommitted() {
-        // Before the source hears of it and may run itself.
-        boolean kept = crew.allThatCan(IncomingStream::hold).isEmpty();
-        holdsState = kept;
+    private void holdCommitted(MigrationException failure) {
+        // Before the source hears of it and may run itself; down in two steps, for some may run already.
+        crew.allThatCan("quiesce", stream -> stream.handler().quiesce());
+        List<Crew.Trouble<IncomingStream>> troubles = crew.allThatCan("hold", IncomingStream::hold);
+        holdsState = troubles.isEmpty();
+        troubles.stream()
+                .map(Crew.Trouble::failure)
+                .filter(trouble -> trouble != failure)
+                .forEach(failure::addSuppressed);
+        String lost = troubles.stream()
+                .map(trouble -> MigrationException.message(trouble.failure()))
+                .collect(Collectors.joining("; "));
         listener.onNotice(
-                kept
+                holdsState
                         ? "the source has let go, and the virtual machine does not run here either; its state is held "
                                 + "here: do not close the devices before the source is resolved"
-                        : "the source has let go, and not all of the state could be kept here: the source alone still "
-                                + "holds it all; resolve it there as RESUME_SOURCE");
+                        : "the source has let go, and not all of the state could be kept here (" + lost
+                                + "): the source alone still holds it all; resolve it there as RESUME_SOURCE");
     }
 
     private MigrationException ended(IOException e) {
         MigrationException failure = stage.getAndSet(Stage.ENDED) == Stage.CANCELLED
                 ? MigrationException.cancelled(e)
                 : MigrationException.of(e);
-        listener.onPhase(Phase.FAILED);
+        enter(Phase.FAILED);
         return failure;
     }
 
+    private boolean isCancelled() {
+        return stage.get() == Stage.CANCELLED;
+    }
+
     private void requireNotCancelled() throws MigrationException {
-        if (stage.get() == Stage.CANCELLED) {
+        if (isCancelled()) {
             throw cancelled();
         }
     }

@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * A migration from another process.
  *
  * <p>Whatever connects and does not speak vfio4j is turned away with a notice, and the wait goes on: a port scanner or
- * a health check must not be able to end it.
+ * a health check must not be able to end it. Connections that were given have nobody behind them who could be waited
+ * for instead, so there it is a failure.
  */
 final class IncomingPeerLink implements IncomingLink {
     /** How long a new connection may take to say what it is, all in all: another one may wait behind it. */
@@ -34,6 +35,8 @@ final class IncomingPeerLink implements IncomingLink {
     private final Execution execution;
     private final MigrationListener listener;
     private final Listener port;
+    private final boolean given;
+    private volatile @Nullable FrameChannel greeted;
     private volatile @Nullable FrameChannel control;
     private final List<FrameChannel> data = new CopyOnWriteArrayList<>();
     private volatile boolean closed;
@@ -51,6 +54,7 @@ final class IncomingPeerLink implements IncomingLink {
         this.execution = execution;
         this.listener = listener;
         this.port = transport.listen(address);
+        this.given = address instanceof TransportAddress.Given;
         listener.onListening(port.address().toString());
     }
 
@@ -162,6 +166,7 @@ final class IncomingPeerLink implements IncomingLink {
     public void interrupt() {
         closed = true;
         port.close();
+        closeGreeted();
         FrameChannel first = control;
         if (first != null) {
             first.stopReading();
@@ -198,6 +203,14 @@ final class IncomingPeerLink implements IncomingLink {
         return channel;
     }
 
+    /** Whoever has not said yet what it is needs no word of why. */
+    private void closeGreeted() {
+        FrameChannel channel = greeted;
+        if (channel != null) {
+            channel.close();
+        }
+    }
+
     private void closeIfClosed(FrameChannel channel) {
         if (closed) {
             channel.close();
@@ -208,36 +221,61 @@ final class IncomingPeerLink implements IncomingLink {
     private <T> T firstFrame(Duration wait, Duration frameLimit, int stream, Greeting<T> greeting) throws IOException {
         long deadline = execution.nanoTime() + wait.toNanos();
         while (true) {
-            Connection connection =
-                    port.accept(Duration.ofNanos(deadline - execution.nanoTime()), parameters.peerLimit());
+            Duration left = Duration.ofNanos(deadline - execution.nanoTime());
+            // One that was given is there before its other end has anything to say.
+            Connection connection = port.accept(left, given ? left : parameters.peerLimit());
             FrameChannel channel = new FrameChannel(libc, execution, connection, stream);
             boolean taken = false;
             try {
-                channel.within(frameLimit);
+                greeted = channel;
+                closeIfClosed(channel);
+                channel.within(given ? left : frameLimit);
                 T result = greeting.read(channel);
                 channel.within(null);
+                channel.limit(parameters.peerLimit());
                 taken = true;
                 return result;
-            } catch (StreamException e) {
-                boolean otherVersion = e.problem() == StreamException.Problem.OTHER_VERSION;
-                if (otherVersion && stream == Frame.CONTROL_STREAM) {
-                    refuse(channel, MigrationException.message(e));
-                    channel.awaitClose(OutgoingPeerLink.REASON_LIMIT);
-                    throw new StreamException(
-                            StreamException.Problem.OTHER_VERSION,
-                            channel.peer() + ": " + MigrationException.message(e));
+            } catch (IOException e) {
+                refuseOtherVersion(channel, stream, e);
+                if (given) {
+                    throw ofGiven(channel, e);
                 }
-                listener.onNotice("turned away " + channel.peer() + ": " + MigrationException.message(e));
-            } catch (TransportException e) {
-                listener.onNotice("turned away " + channel.peer() + ": it did not say what it is");
-            } catch (MigrationException e) {
-                listener.onNotice("turned away " + channel.peer() + ": it gave up before it began");
+                listener.onNotice("turned away " + channel.peer() + ": " + whyTurnedAway(e));
             } finally {
+                greeted = null;
                 if (!taken) {
                     channel.free();
                 }
             }
         }
+    }
+
+    /** A source of another version is no stranger: both sides are to hear why they cannot go on. */
+    private static void refuseOtherVersion(FrameChannel channel, int stream, IOException e) throws StreamException {
+        if (stream == Frame.CONTROL_STREAM
+                && e instanceof StreamException unreadable
+                && unreadable.problem() == StreamException.Problem.OTHER_VERSION) {
+            refuse(channel, MigrationException.message(e));
+            channel.awaitClose(OutgoingPeerLink.REASON_LIMIT);
+            throw new StreamException(unreadable.problem(), channel.peer() + ": " + MigrationException.message(e));
+        }
+    }
+
+    private static String whyTurnedAway(IOException e) {
+        return switch (e) {
+            case TransportException silent -> "it did not say what it is";
+            case MigrationException gaveUp -> "it gave up before it began";
+            default -> MigrationException.message(e);
+        };
+    }
+
+    private static IOException ofGiven(FrameChannel channel, IOException e) {
+        return e instanceof StreamException misplaced
+                ? new StreamException(
+                        misplaced.problem(),
+                        channel.peer() + ": " + MigrationException.message(e)
+                                + "; both sides give their connections in the same order")
+                : e;
     }
 
     /** Reads the first frame of a connection. */

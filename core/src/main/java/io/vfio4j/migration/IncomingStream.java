@@ -3,6 +3,7 @@ package io.vfio4j.migration;
 
 import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.buffer.PooledBuffer;
+import io.vfio4j.observe.HandlerLoadReport;
 import io.vfio4j.stream.Frame;
 import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
@@ -14,15 +15,24 @@ import org.jspecify.annotations.Nullable;
 /** One handler at the destination, and the thread that its calls are made on. */
 final class IncomingStream implements Crew.Member {
     private final StateHandler handler;
+    private final Execution execution;
     private final Worker worker;
     private volatile long bytes;
+    private volatile long rehearsalNanos;
+    private volatile long loadNanos;
+    private volatile long quiescedNanos;
+    private volatile long runningNanos;
     private volatile StateHandler.Rehearsal rehearsal = StateHandler.Rehearsal.NOTHING;
+    /** Never committed: it tells whether anybody wants to hear of each piece, without an allocation. */
+    private final PieceEvent pieces = new PieceEvent();
+
     private boolean touched;
     private @Nullable BufferPool pool;
 
     IncomingStream(StateHandler handler, Execution execution) {
         this.handler = handler;
-        this.worker = new Worker(execution, "load-" + handler.name(), this::end);
+        this.execution = execution;
+        this.worker = new Worker(execution, "load", handler.name(), this::end);
     }
 
     @Override
@@ -43,6 +53,10 @@ final class IncomingStream implements Crew.Member {
         return bytes;
     }
 
+    HandlerLoadReport report() {
+        return new HandlerLoadReport(name(), bytes, rehearsalNanos, loadNanos, quiescedNanos, runningNanos);
+    }
+
     StateHandler.Rehearsal rehearsal() {
         return rehearsal;
     }
@@ -50,12 +64,34 @@ final class IncomingStream implements Crew.Member {
     /** Worker: does what the downtime will ask for. */
     void rehearse() throws IOException {
         touched = true;
-        rehearsal = handler.rehearse();
+        rehearsalNanos = timed(() -> rehearsal = handler.rehearse());
+    }
+
+    /** Worker: lets the driver check what was loaded. */
+    void loadFinish() throws IOException {
+        loadNanos = timed(handler::loadFinish);
+    }
+
+    /** Worker: the first step up. */
+    void resumeQuiesced() throws IOException {
+        quiescedNanos = timed(handler::resumeQuiesced);
+    }
+
+    /** Worker: the second step up. */
+    void resume() throws IOException {
+        runningNanos = timed(handler::resume);
+    }
+
+    private long timed(Worker.Action call) throws IOException {
+        long begin = execution.nanoTime();
+        call.run();
+        return execution.nanoTime() - begin;
     }
 
     /** Worker: gets ready, with the memory that chunks come into. */
     void setUp(BufferPool chunks) throws IOException {
         pool = chunks;
+        BuffersEvent.record(name(), chunks);
         handler.loadSetup();
     }
 
@@ -119,12 +155,20 @@ final class IncomingStream implements Crew.Member {
             case DATA -> {
                 handler.load(frame);
                 bytes += frame.length();
+                if (pieces.isEnabled()) {
+                    PieceEvent.record(name(), frame.length(), false);
+                }
             }
             case EXTRA -> handler.loadExtra(channel.payloadOf(frame));
             case ACK_WANTED -> {
                 Message.Ack wanted = Message.Ack.readFrom(kind, channel.payloadOf(frame));
                 handler.initialLoaded();
-                link.acknowledge(wanted);
+                worker.awaitsPeer();
+                try {
+                    link.acknowledge(wanted);
+                } finally {
+                    worker.alive();
+                }
             }
             case SWITCHOVER -> handler.switchoverStart();
             default -> throw new IllegalStateException("the receiver hands out no " + kind);

@@ -118,7 +118,7 @@ public record MigrationLimits(
     }
 
     static void requireDuration(String name, Duration value) {
-        if (value.isNegative() || value.isZero() || value.toSeconds() > MAX_SECONDS) {
+        if (value.isNegative() || value.isZero() || value.compareTo(Duration.ofSeconds(MAX_SECONDS)) > 0) {
             throw new IllegalArgumentException(
                     name + " is more than 0 and at most " + MAX_SECONDS + " s, not " + value);
         }

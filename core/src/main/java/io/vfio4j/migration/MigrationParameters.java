@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param executor what runs this migration's threads; by default the library's own. Each piece of work that it is given
  *     must begin at once, on a thread of its own, and lasts as long as the migration: at the source one for each
  *     handler and two more, at the destination one for each and one more; where reading and sending overlap, two for
- *     each
+ *     each. Before them, and when a doubt is resolved, one for each handler that ends soon
  * @param overlap whether reading one chunk overlaps with sending the one before it, on a thread of its own
  */
 public record MigrationParameters(

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -29,12 +30,26 @@ final class Offers {
             if (!names.add(handler.name())) {
                 throw new MigrationException(Reason.DEVICE, handler.name() + ": two handlers have this name");
             }
-            Description description = handler.description();
+            Description description = ask(handler, StateHandler::description);
             requireFits(handler.name(), description);
             offers.add(new Message.Offer(
                     handler.name(), description.kind(), description.version(), description.attributes()));
         }
         return offers;
+    }
+
+    /**
+     * Asks a handler for something that it knows.
+     *
+     * @throws MigrationException in the handler's name, when it throws something instead of answering
+     */
+    static <T extends @Nullable Object> T ask(StateHandler handler, Function<StateHandler, T> question)
+            throws MigrationException {
+        try {
+            return question.apply(handler);
+        } catch (RuntimeException | Error e) {
+            throw new MigrationException(Reason.DEVICE, handler.name() + ": unexpected: " + e, e);
+        }
     }
 
     private static void requireFits(String name, Description description) throws MigrationException {
@@ -59,7 +74,7 @@ final class Offers {
     }
 
     /** Why the offers cannot be loaded into the handlers, or null. */
-    static @Nullable String misfit(List<Message.Offer> offers, List<StateHandler> handlers) {
+    static @Nullable String misfit(List<Message.Offer> offers, List<StateHandler> handlers) throws MigrationException {
         List<String> offered = offers.stream().map(Message.Offer::name).toList();
         List<String> here = handlers.stream().map(StateHandler::name).toList();
         List<String> lacking = Stream.concat(
@@ -74,18 +89,17 @@ final class Offers {
         if (new HashSet<>(offered).size() != offered.size()) {
             return "the source offers one name twice: " + String.join(", ", offered);
         }
-        String misfits = String.join(
-                "; ",
-                offers.stream()
-                        .flatMap(offer -> handlers.stream()
-                                .filter(handler -> handler.name().equals(offer.name()))
-                                .flatMap(handler -> Stream.ofNullable(misfit(offer, handler))))
-                        .toList());
-        return misfits.isEmpty() ? null : misfits;
-    }
-
-    private static @Nullable String misfit(Message.Offer offer, StateHandler handler) {
-        String misfit = handler.misfit(new Description(offer.kind(), offer.version(), offer.attributes()));
-        return misfit == null ? null : handler.name() + ": " + misfit;
+        List<String> misfits = new ArrayList<>();
+        List<StateHandler> inOrder = match(offers, handlers);
+        for (int i = 0; i < offers.size(); i++) {
+            Message.Offer offer = offers.get(i);
+            StateHandler handler = inOrder.get(i);
+            Description source = new Description(offer.kind(), offer.version(), offer.attributes());
+            String misfit = ask(handler, asked -> asked.misfit(source));
+            if (misfit != null) {
+                misfits.add(handler.name() + ": " + misfit);
+            }
+        }
+        return misfits.isEmpty() ? null : String.join("; ", misfits);
     }
 }

@@ -27,16 +27,11 @@ final class OutgoingFileLink implements OutgoingLink {
     private final FrameChannel control;
     private final List<FrameChannel> data = new ArrayList<>();
 
-    OutgoingFileLink(
-            LibC libc,
-            TransportAddress.File address,
-            MigrationParameters parameters,
-            Execution execution,
-            Transport transport)
+    OutgoingFileLink(LibC libc, TransportAddress.File address, Execution execution, Transport transport)
             throws IOException {
         this.libc = libc;
         this.writing = execution.newLock();
-        this.file = transport.createFile(address, parameters.peerLimit());
+        this.file = transport.createFile(address);
         this.control = channel(Frame.CONTROL_STREAM);
     }
 
@@ -50,7 +45,7 @@ final class OutgoingFileLink implements OutgoingLink {
         for (int i = 0; i < hello.offers().size(); i++) {
             data.add(channel(OutgoingPeerLink.FIRST_STREAM + i));
         }
-        return new Negotiated(0, 0);
+        return new Negotiated(0, 0, 0);
     }
 
     @Override

@@ -21,7 +21,7 @@ sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, Ou
             throws IOException {
         return switch (to) {
             case TransportAddress.Peer peer -> new OutgoingPeerLink(libc, peer, parameters, execution, transport);
-            case TransportAddress.File file -> new OutgoingFileLink(libc, file, parameters, execution, transport);
+            case TransportAddress.File file -> new OutgoingFileLink(libc, file, execution, transport);
         };
     }
 
@@ -82,7 +82,8 @@ sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, Ou
      * What the first exchange has shown.
      *
      * @param roundTripNanos how long a message and its answer travel
-     * @param destinationArcsNanos how long the arcs of the destination's device take in the downtime
+     * @param loadNanos how long the destination's check of the state takes in the downtime
+     * @param resumeNanos how long its way to RUNNING takes
      */
-    record Negotiated(long roundTripNanos, long destinationArcsNanos) {}
+    record Negotiated(long roundTripNanos, long loadNanos, long resumeNanos) {}
 }

@@ -13,15 +13,19 @@ import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationProgress;
 import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.observe.Phase;
+import io.vfio4j.observe.PhaseReport;
 import io.vfio4j.stream.Message;
 import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,7 +66,7 @@ public final class OutgoingMigration {
 
     private final LibC libc;
     private final List<StateHandler> handlers;
-    private final VirtualMachine vm;
+    private final GuardedMachine vm;
     private final MigrationParameters parameters;
     private final SwitchoverPolicy policy;
     private final MigrationListener listener;
@@ -72,6 +76,7 @@ public final class OutgoingMigration {
     private final DowntimeModel model = new DowntimeModel();
     private final Whole whole = new Whole();
     private final Crew<OutgoingStream> crew;
+    private final PhaseTimes phases;
     private volatile @Nullable OutgoingLink link;
     private volatile MigrationLimits limits;
     private volatile boolean mayProceed;
@@ -91,7 +96,7 @@ public final class OutgoingMigration {
     /**
      * Prepares a migration; nothing is touched before {@link #run}.
      *
-     * @param libc the system calls that buffers come from
+     * @param libc the system calls that buffers come from, and that given fds are used by
      * @param handlers what to save, 1 to 32 handlers with different names; all devices in RUNNING, or all in STOP
      * @param vm their virtual machine
      * @param parameters what the migration may use
@@ -105,7 +110,7 @@ public final class OutgoingMigration {
             MigrationParameters parameters,
             SwitchoverPolicy policy,
             MigrationListener listener) {
-        this(libc, handlers, vm, parameters, policy, listener, new ThreadedExecution(parameters.executor()));
+        this(libc, handlers, vm, parameters, policy, listener, new ThreadedExecution(libc, parameters.executor()));
     }
 
     OutgoingMigration(
@@ -118,14 +123,15 @@ public final class OutgoingMigration {
             Execution execution) {
         this.libc = libc;
         this.handlers = List.copyOf(handlers);
-        this.vm = vm;
+        this.vm = new GuardedMachine(vm);
         this.parameters = parameters;
         this.policy = policy;
         this.listener = new UnfailingListener(listener);
         this.execution = execution;
         this.limits = parameters.limits();
         this.mayProceed = !parameters.pauseBeforeSwitchover();
-        this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), () -> stage.get() == Stage.CANCELLED);
+        this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), this::isCancelled);
+        this.phases = new PhaseTimes(execution::nanoTime, this::bytesSent);
     }
 
     /**
@@ -142,12 +148,13 @@ public final class OutgoingMigration {
             throw new IllegalStateException("a migration runs once");
         }
         stage.compareAndSet(Stage.NEW, Stage.ACTIVE);
-        listener.onPhase(Phase.SETUP);
+        enter(Phase.SETUP);
         MemoryPart memory = MemoryPart.NONE;
         try {
-            memory = MemoryPart.take(parameters, execution, () -> stage.get() == Stage.CANCELLED);
+            memory = MemoryPart.take(parameters, execution, this::isCancelled);
             requireNotCancelled();
             List<Message.Offer> offers = Offers.of(handlers);
+            OutgoingPeerLink.requireConnections(to, handlers.size());
             int chunks = parameters.chunksFor(handlers.size());
             prepare();
             try (Transport transport = execution.openTransport()) {
@@ -157,7 +164,9 @@ public final class OutgoingMigration {
                     requireNotCancelled();
                     return migrate(opened, offers, chunks);
                 } finally {
-                    crew.dismiss();
+                    for (Crew.Trouble<OutgoingStream> trouble : crew.dismiss()) {
+                        listener.onNotice("cleaning up failed: " + MigrationException.message(trouble.failure()));
+                    }
                     opened.free();
                 }
             }
@@ -173,7 +182,7 @@ public final class OutgoingMigration {
 
     /**
      * Gives the migration up; all goes back to where it was. Returns at once; {@link #run} throws
-     * {@link Reason#CANCELLED}. A handler that a driver keeps in a call for more than 5 seconds is left there: that is
+     * {@link Reason#CANCELLED}. A handler that a driver keeps in a call for more than 8 seconds is left there: that is
      * told.
      *
      * @return false when it is too late: the other side has been told to run, or the migration has ended
@@ -227,10 +236,20 @@ public final class OutgoingMigration {
     }
 
     /**
+     * Says what each phase has taken so far. Any thread, also when the migration has ended.
+     *
+     * @return a snapshot: the phases that were entered, in the order of {@link Phase}, without those that are an end
+     */
+    public List<PhaseReport> phases() {
+        return phases.reports();
+    }
+
+    /**
      * Ends a migration that is in doubt. Never done by a timer: only the caller can find out what the destination does.
      *
      * @param resolution who runs the virtual machine
-     * @throws MigrationException when a handler or the virtual machine cannot be taken there
+     * @throws MigrationException when a handler or the virtual machine cannot be taken there; the migration is in doubt
+     *     as before, and can be resolved again
      * @throws IllegalStateException when the migration is not in doubt
      */
     public void resolve(Resolution resolution) throws MigrationException {
@@ -238,57 +257,61 @@ public final class OutgoingMigration {
             throw new IllegalStateException("the migration is not in doubt");
         }
         try {
-            // The threads have ended; what is left to do is not part of a downtime that anybody measures.
             if (resolution == Resolution.RESUME_SOURCE) {
-                for (StateHandler handler : handlers) {
-                    handler.resumeQuiesced();
-                }
-                for (StateHandler handler : handlers) {
-                    handler.resume();
-                }
+                resolve("resumeQuiesced", StateHandler::resumeQuiesced);
+                resolve("resume", StateHandler::resume);
                 if (vmStopped) {
-                    vm.resume();
+                    vm.resume("doubt resolved");
                 }
             } else {
-                for (StateHandler handler : handlers) {
-                    handler.release();
-                }
+                resolve("release", StateHandler::release);
             }
         } catch (IOException e) {
-            throw MigrationException.of(e);
+            throw unresolved(e);
+        } catch (RuntimeException | Error e) {
+            throw unresolved(new IOException("unexpected: " + e, e));
         }
     }
 
+    private void resolve(String name, Crew.Step<StateHandler> step) throws MigrationException {
+        LoneHandler.all(handlers, name, step, execution, parameters, () -> false);
+    }
+
+    private MigrationException unresolved(IOException e) {
+        MigrationException failure = MigrationException.of(e);
+        tellOfReset(failure);
+        stage.set(Stage.IN_DOUBT);
+        return failure;
+    }
+
     private void prepare() throws IOException {
+        LoneHandler.all(handlers, "prepare", StateHandler::prepare, execution, parameters, this::isCancelled);
+        List<StateHandler> devices = new ArrayList<>();
+        List<StateHandler> withoutP2p = new ArrayList<>();
+        List<StateHandler> stopped = new ArrayList<>();
         for (StateHandler handler : handlers) {
-            try {
-                handler.prepare();
-            } catch (IOException e) {
-                throw Crew.named(handler.name(), e);
+            PeerToPeer peerToPeer = Offers.ask(handler, StateHandler::peerToPeer);
+            if (peerToPeer != PeerToPeer.NONE) {
+                devices.add(handler);
+            }
+            if (peerToPeer == PeerToPeer.CANNOT_QUIESCE) {
+                withoutP2p.add(handler);
+            }
+            if (!Offers.ask(handler, StateHandler::isRunning)) {
+                stopped.add(handler);
             }
         }
-        List<StateHandler> devices = handlers.stream()
-                .filter(handler -> handler.peerToPeer() != PeerToPeer.NONE)
-                .toList();
-        for (StateHandler device : devices) {
-            if (device.peerToPeer() == PeerToPeer.CANNOT_QUIESCE
-                    && devices.size() > 1
-                    && !parameters.allowDevicesWithoutP2p()) {
-                throw new MigrationException(
-                        Reason.DEVICE,
-                        device.name() + ": it cannot be kept from peer-to-peer DMA, so it cannot migrate beside other "
-                                + "devices; allow it if none of them has such DMA");
-            }
-        }
-        runs = handlers.stream().allMatch(StateHandler::isRunning);
-        if (!runs && devices.stream().anyMatch(StateHandler::isRunning)) {
-            String stopped = handlers.stream()
-                    .filter(handler -> !handler.isRunning())
-                    .findFirst()
-                    .orElseThrow()
-                    .name();
+        if (!withoutP2p.isEmpty() && devices.size() > 1 && !parameters.allowDevicesWithoutP2p()) {
             throw new MigrationException(
-                    Reason.DEVICE, stopped + ": it is stopped while other devices run; start it or stop them");
+                    Reason.DEVICE,
+                    withoutP2p.getFirst().name() + ": it cannot be kept from peer-to-peer DMA, so it cannot migrate "
+                            + "beside other devices; allow it if none of them has such DMA");
+        }
+        runs = stopped.isEmpty();
+        if (!runs && !stopped.containsAll(devices)) {
+            throw new MigrationException(
+                    Reason.DEVICE,
+                    stopped.getFirst().name() + ": it is stopped while other devices run; start it or stop them");
         }
     }
 
@@ -298,7 +321,7 @@ public final class OutgoingMigration {
             OutgoingLink.Negotiated negotiated =
                     to.negotiate(new Message.Hello(UUID.randomUUID(), parameters.chunkBytes(), offers));
             model.roundTrip(negotiated.roundTripNanos());
-            model.destinationArcs(negotiated.destinationArcsNanos());
+            model.destination(negotiated.loadNanos(), negotiated.resumeNanos());
             for (int i = 0; i < handlers.size(); i++) {
                 BufferPool pool = new BufferPool(libc, chunks, parameters.chunkBytes(), parameters.hugePages());
                 crew.add(new OutgoingStream(
@@ -306,15 +329,19 @@ public final class OutgoingMigration {
             }
             preCopyBegin = execution.nanoTime();
             lastTotalAt = preCopyBegin;
-            crew.all(OutgoingStream::setUp, this::stopOthers);
-            model.sourceArc(execution.nanoTime() - preCopyBegin);
+            crew.all("saveSetup", OutgoingStream::setUp, this::stopOthers);
+            model.sourceArc(crew.members().stream()
+                    .mapToLong(OutgoingStream::expectedStepNanos)
+                    .max()
+                    .orElse(0));
+            model.step(crew.emptyStepNanos());
 
             Switchover switchover = untilStopped();
             long preCopyBytes = bytesSent();
             long copying = execution.nanoTime();
-            crew.all(OutgoingStream::complete, this::stopOthers);
+            crew.all("complete", OutgoingStream::complete, this::stopOthers);
             long drained = execution.nanoTime();
-            listener.onPhase(Phase.HANDOVER);
+            enter(Phase.HANDOVER);
             to.awaitLoaded();
             long loaded = execution.nanoTime();
             handOver(to);
@@ -325,7 +352,7 @@ public final class OutgoingMigration {
                 throttleTo(0);
             }
             release();
-            listener.onPhase(Phase.COMPLETED);
+            enter(Phase.COMPLETED);
             MigrationReport report = new MigrationReport(
                     preCopyBytes,
                     bytesSent() - preCopyBytes,
@@ -333,7 +360,7 @@ public final class OutgoingMigration {
                     switchover.begin - preCopyBegin,
                     resumed - begin,
                     bytesPerSecond(),
-                    switchover.predictedNanos,
+                    switchover.predicted,
                     new Downtime(
                             switchover.stopped - switchover.begin,
                             switchover.quiesced - switchover.stopped,
@@ -351,6 +378,11 @@ public final class OutgoingMigration {
         }
     }
 
+    private void enter(Phase phase) {
+        phases.enter(phase);
+        listener.onPhase(phase);
+    }
+
     private static void record(MigrationReport report) {
         SwitchoverEvent event = new SwitchoverEvent();
         event.predicted = Math.max(0, report.predictedDowntimeNanos());
@@ -365,7 +397,7 @@ public final class OutgoingMigration {
     }
 
     /** A switchover that was decided, and when its steps were done. */
-    private record Switchover(int round, long predictedNanos, long begin, long stopped, long quiesced) {}
+    private record Switchover(int round, @Nullable Downtime predicted, long begin, long stopped, long quiesced) {}
 
     /** Sends state while the virtual machine runs, and stops all; again, if a handler turns out not to be ready. */
     private Switchover untilStopped() throws IOException {
@@ -376,23 +408,24 @@ public final class OutgoingMigration {
             if (runs) {
                 vm.prepare();
             }
-            listener.onPhase(Phase.STOP_COPY);
+            enter(Phase.STOP_COPY);
             long begin = execution.nanoTime();
             if (runs) {
                 vmStopped = true;
                 vm.stop();
             }
             long stopped = execution.nanoTime();
-            crew.all(OutgoingStream::quiesce, this::stopOthers);
+            crew.all("quiesce", OutgoingStream::quiesce, this::stopOthers);
             long quiesced = execution.nanoTime();
             if (ready && !allReady()) {
+                model.withdrawn(stopped - begin, quiesced - stopped);
                 withdraw();
                 continue;
             }
-            crew.all(OutgoingStream::stop, this::stopOthers);
+            crew.all("stop", OutgoingStream::stop, this::stopOthers);
             return new Switchover(
                     forecast == null ? 0 : forecast.round(),
-                    forecast == null ? -1 : forecast.downtimeNanos(),
+                    forecast == null ? null : forecast.downtime(),
                     begin,
                     stopped,
                     quiesced);
@@ -409,20 +442,20 @@ public final class OutgoingMigration {
                 .filter(stream -> stream.requiredBytes() > 0 || stream.acksOutstanding() > 0)
                 .map(OutgoingStream::name)
                 .toList();
-        crew.all(OutgoingStream::unquiesce, this::stopOthers);
-        vm.resume();
+        crew.all("unquiesce", OutgoingStream::unquiesce, this::stopOthers);
+        vm.resume("switchover withdrawn");
         vmStopped = false;
         listener.onNotice("the switchover was withdrawn, for new initial data came up in " + String.join(", ", names));
     }
 
     /** Sends state while the virtual machine runs, until the policy says to stop it. */
     private Forecast preCopy() throws IOException {
-        listener.onPhase(Phase.PRE_COPY);
+        enter(Phase.PRE_COPY);
         boolean waiting = false;
         while (true) {
             roundOver = false;
             crew.members().forEach(OutgoingStream::goOn);
-            crew.start(OutgoingStream::preCopy);
+            crew.start("iterate", OutgoingStream::preCopy);
             awaitCandidate();
             // All hold still with exact figures, for one chunk's time: else one's would be old when the last one's
             // come.
@@ -437,7 +470,7 @@ public final class OutgoingMigration {
                     }
                     if (!waiting) {
                         waiting = true;
-                        listener.onPhase(Phase.WAITING);
+                        enter(Phase.WAITING);
                     }
                 }
                 case GIVE_UP -> throw notConverged(forecast);
@@ -459,8 +492,7 @@ public final class OutgoingMigration {
             if (crew.hasFailed() || isEnding()) {
                 failing = true;
                 crew.members().forEach(OutgoingStream::hold);
-                crew.finish(this::stopOthers);
-                requireNotCancelled();
+                finishFailing();
                 throw new MigrationException(Reason.TRANSPORT, "the other side has ended the connection");
             }
             now = execution.nanoTime();
@@ -474,6 +506,18 @@ public final class OutgoingMigration {
             crew.members().forEach(OutgoingStream::roundSeen);
             execution.changed();
         }
+    }
+
+    /** Ends pre-copy with the failure of a handler, but not for one that only ended because it was told to. */
+    private void finishFailing() throws MigrationException {
+        try {
+            crew.finish(this::stopOthers);
+        } catch (MigrationException e) {
+            if (e.reason() != Reason.CANCELLED) {
+                throw e;
+            }
+        }
+        requireNotCancelled();
     }
 
     private boolean areTooManyBytesSent() {
@@ -507,6 +551,7 @@ public final class OutgoingMigration {
                 bytesSent(),
                 streams.stream().mapToLong(OutgoingStream::requiredBytes).reduce(0, Pending::sum),
                 streams.stream().mapToInt(OutgoingStream::acksOutstanding).sum(),
+                streams.stream().mapToLong(OutgoingStream::settleNanos).max().orElse(0),
                 streams.stream()
                         .map(stream -> new DowntimeModel.Rest(
                                 stream.downtimeBytes(), stream.bandwidth().bytesPerSecond()))
@@ -563,7 +608,7 @@ public final class OutgoingMigration {
     /** The state is at the other side, or whole in the file: nothing that fails here makes that undone. */
     private void release() {
         for (Crew.Trouble<OutgoingStream> trouble :
-                crew.allThatCan(stream -> stream.handler().release())) {
+                crew.allThatCan("release", stream -> stream.handler().release())) {
             listener.onNotice("the migration is complete, but not all was let go of here: "
                     + MigrationException.message(trouble.failure())
                     + (resetBehind(trouble.failure()) != null ? ": it was reset instead" : ""));
@@ -584,8 +629,12 @@ public final class OutgoingMigration {
         }
     }
 
+    private boolean isCancelled() {
+        return stage.get() == Stage.CANCELLED;
+    }
+
     private void requireNotCancelled() throws MigrationException {
-        if (stage.get() == Stage.CANCELLED) {
+        if (isCancelled()) {
             throw cancelled();
         }
     }
@@ -628,19 +677,26 @@ public final class OutgoingMigration {
         to.close();
         if (committed) {
             stage.set(Stage.IN_DOUBT);
-            listener.onPhase(Phase.IN_DOUBT);
+            enter(Phase.IN_DOUBT);
             return new MigrationException(
                     Reason.IN_DOUBT,
                     "the destination was told to run, but did not confirm it (" + MigrationException.message(failure)
                             + "); all stays stopped here until you say who runs",
                     failure);
         }
-        if (resetBehind(failure) != null) {
-            listener.onNotice(
-                    "a device had to be reset, and what it held is lost: " + MigrationException.message(failure));
-        }
+        tellOfReset(failure);
         takeBack(failure);
         return failure;
+    }
+
+    /** Several handlers may have failed beside each other, and the reset need not be behind the first failure. */
+    private void tellOfReset(MigrationException failure) {
+        Stream.concat(Stream.of(failure), Arrays.stream(failure.getSuppressed()))
+                .filter(MigrationException.class::isInstance)
+                .map(MigrationException.class::cast)
+                .filter(one -> resetBehind(one) != null)
+                .forEach(one -> listener.onNotice(
+                        "a device had to be reset, and what it held is lost: " + MigrationException.message(one)));
     }
 
     private static @Nullable VfioException resetBehind(MigrationException failure) {
@@ -665,8 +721,11 @@ public final class OutgoingMigration {
     /** Two steps up for all handlers together, as they went down. */
     private void takeBack(MigrationException failure) {
         failing = false;
-        boolean back = tell(crew.allThatCan(OutgoingStream::resumeQuiesced), failure);
-        back &= tell(crew.allThatCan(OutgoingStream::resume), failure);
+        boolean back = tell(crew.allThatCan("resumeQuiesced", OutgoingStream::resumeQuiesced), failure);
+        // None is to run beside one that may be stopped, unless all do as the virtual machine does.
+        if (back || !vmStopped) {
+            back &= tell(crew.allThatCan("resume", OutgoingStream::resume), failure);
+        }
         if (throttle > 0) {
             throttleTo(0);
         }
@@ -679,7 +738,7 @@ public final class OutgoingMigration {
             return;
         }
         try {
-            vm.resume();
+            vm.resume("migration failed");
         } catch (IOException e) {
             failure.addSuppressed(e);
             listener.onNotice("the virtual machine could not be resumed: " + MigrationException.message(e));
@@ -706,7 +765,7 @@ public final class OutgoingMigration {
         }
         MigrationException failure =
                 stage.getAndSet(Stage.ENDED) == Stage.CANCELLED ? asCancelled(e) : MigrationException.of(e);
-        listener.onPhase(Phase.FAILED);
+        enter(Phase.FAILED);
         return failure;
     }
 
@@ -720,7 +779,9 @@ public final class OutgoingMigration {
         public void requireGoingOn() throws IOException {
             requireNotCancelled();
             if (failing) {
-                throw cancelled();
+                // No cancellation, for nobody here has asked for one. What the other side says comes before this.
+                throw new MigrationException(
+                        Reason.TRANSPORT, "the other side has ended the connection, or another handler has failed");
             }
         }
 

@@ -63,6 +63,19 @@ final class OutgoingPeerLink implements OutgoingLink {
                 libc, execution, transport.connect(address, parameters.peerLimit()), Frame.CONTROL_STREAM);
     }
 
+    /** Refuses given connections, before anything is touched, that are too few or too many. */
+    static void requireConnections(TransportAddress address, int handlers) throws TransportException {
+        int needed = FIRST_STREAM + handlers;
+        if (address instanceof TransportAddress.Given given && given.count() != needed) {
+            throw new TransportException(
+                    TransportException.Problem.UNREACHABLE,
+                    given + ": " + handlers + (handlers == 1 ? " handler needs " : " handlers need ") + needed
+                            + " connections, one for control and one for each, and " + given.count()
+                            + (given.count() == 1 ? " is given" : " are given"),
+                    null);
+        }
+    }
+
     @Override
     public Negotiated negotiate(Message.Hello hello) throws IOException {
         control.send(FrameKind.HELLO, hello);
@@ -79,7 +92,7 @@ final class OutgoingPeerLink implements OutgoingLink {
         }
         control.readsWait(true);
         listening = execution.start("control", this::listen);
-        return new Negotiated(roundTrip, accept.loadNanos() + accept.resumeNanos());
+        return new Negotiated(roundTrip, accept.loadNanos(), accept.resumeNanos());
     }
 
     /** The first echo finds both sides cold, so the fastest of a few counts. */

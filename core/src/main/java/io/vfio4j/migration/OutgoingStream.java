@@ -53,12 +53,19 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private final Pending pending = new Pending();
     private final Pace pace;
 
+    /** Never committed: they tell whether anybody wants to hear of each piece, without an allocation. */
+    private final PieceEvent pieces = new PieceEvent();
+
+    private final PendingEvent looks = new PendingEvent();
+
     private volatile boolean holding;
     private volatile boolean roundSeen;
     private volatile boolean drained;
     private volatile int round = 1;
-    private volatile long bytesSent;
     private volatile long preCopyBytes;
+    private volatile long stopCopyBytes;
+    private volatile long setupNanos;
+    private volatile long preCopyNanos;
     private volatile long requiredBytes;
     private volatile long iterableBytes;
     private volatile long downtimeBytes;
@@ -67,6 +74,8 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile long stopNanos;
     private volatile long completeNanos;
     private volatile long stalledNanos;
+    private volatile long settleNanos;
+    private volatile long expectedStepNanos;
     private long waitBegin;
     private long bytesSettled;
     private long leftInRound;
@@ -74,7 +83,9 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private long lastFrame;
     private int acksAsked;
     private boolean setUp;
-    private volatile boolean active;
+    private boolean completing;
+    private boolean active;
+    private volatile boolean iterates;
 
     OutgoingStream(
             StateHandler handler,
@@ -93,7 +104,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         this.pool = pool;
         this.sender = ChunkSender.of(parameters, execution, pool, channel);
         this.pace = new Pace(execution.nanoTime());
-        this.worker = new Worker(execution, "save-" + handler.name(), this::end);
+        this.worker = new Worker(execution, "save", handler.name(), this::end);
     }
 
     StateHandler handler() {
@@ -123,7 +134,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     }
 
     long bytesSent() {
-        return bytesSent;
+        return preCopyBytes + stopCopyBytes;
     }
 
     long requiredBytes() {
@@ -138,6 +149,16 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         return downtimeBytes;
     }
 
+    /** How long one of the handler's own steps down is likely to take. */
+    long expectedStepNanos() {
+        return expectedStepNanos;
+    }
+
+    /** How long it took, the last time, until what was sent had gone to disk. */
+    long settleNanos() {
+        return settleNanos;
+    }
+
     /** How many acknowledgements this handler waits for, whether it has asked for them already or not. */
     int acksOutstanding() {
         return link.givesAcks() ? Math.max(0, acksWanted - link.acks(number)) : 0;
@@ -147,10 +168,12 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         return new HandlerReport(
                 handler.name(),
                 preCopyBytes,
-                bytesSent - preCopyBytes,
+                stopCopyBytes,
                 round,
                 bandwidth.isMeasured() ? bandwidth.bytesPerSecond() : 0,
                 stalledNanos,
+                setupNanos,
+                preCopyNanos,
                 quiesceNanos,
                 stopNanos,
                 completeNanos);
@@ -159,16 +182,26 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     /** Worker: begins to save. */
     void setUp() throws IOException {
         setUp = true;
+        BuffersEvent.record(name(), pool);
+        long begin = execution.nanoTime();
         handler.saveSetup();
+        setupNanos = execution.nanoTime() - begin;
+        expectedStepNanos = handler.stepNanos();
         active = handler.isActive();
+        askWhetherItIterates();
         lastFrame = execution.nanoTime();
         look(Precision.EXACT);
         leftInRound = Math.max(1, pending.iterableBytes());
     }
 
-    /** Tells whether pre-copy can do anything for this handler. */
+    /** Tells whether pre-copy can do anything for this handler, as it said last. */
     boolean iterates() {
-        return active && handler.iterates();
+        return iterates;
+    }
+
+    private boolean askWhetherItIterates() {
+        iterates = active && handler.iterates();
+        return iterates;
     }
 
     /** The migration's thread: the next {@link #preCopy} goes on until {@link #hold}. */
@@ -183,20 +216,23 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     /** Worker: sends state while the virtual machine runs, round after round, until it is held. */
     void preCopy() throws IOException {
+        long before = preCopyNanos;
+        long begin = execution.nanoTime();
         while (!holding) {
+            preCopyNanos = before + execution.nanoTime() - begin;
             whole.requireGoingOn();
-            if (!iterates()) {
+            if (!askWhetherItIterates()) {
                 waitFor(() -> holding, PACE_NANOS);
                 continue;
             }
-            long before = execution.nanoTime();
-            long sentBefore = bytesSent;
+            long pieceBegin = execution.nanoTime();
+            long sentBefore = preCopyBytes;
             drained = !handler.iterate(this);
-            long sent = bytesSent - sentBefore;
+            long sent = preCopyBytes - sentBefore;
             if (sent > 0) {
                 long after = execution.nanoTime();
                 lastFrame = after;
-                bandwidth.transferred(sent, after - before);
+                bandwidth.transferred(sent, after - pieceBegin);
                 leftInRound -= sent;
                 look(Precision.ESTIMATE);
                 keepPace(sent, after);
@@ -208,7 +244,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         settle();
         look(Precision.EXACT);
         askForAcks();
-        preCopyBytes = bytesSent;
+        preCopyNanos = before + execution.nanoTime() - begin;
     }
 
     @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
@@ -216,16 +252,16 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         settle();
         look(Precision.EXACT);
         askForAcks();
-        if (bytesSent > roundBegin) {
+        if (preCopyBytes > roundBegin) {
             RoundEvent event = new RoundEvent();
             event.handler = name();
             event.round = round;
-            event.bytes = bytesSent;
+            event.bytes = preCopyBytes;
             event.leftBytes = pending.iterableBytes();
             event.bytesPerSecond = bandwidth.bytesPerSecond();
             event.commit();
             round++;
-            roundBegin = bytesSent;
+            roundBegin = preCopyBytes;
         }
         leftInRound = Math.max(1, pending.iterableBytes());
         // A small device would do many more rounds before anybody could look at this one.
@@ -249,8 +285,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private void askForAcks() throws IOException {
         if (link.givesAcks() && pending.requiredBytes() == 0 && acksAsked < acksWanted) {
             acksAsked = acksWanted;
-            sender.flush();
-            channel.send(FrameKind.ACK_WANTED, new Message.Ack(number, acksAsked));
+            waitingForPeer(() -> {
+                sender.flush();
+                channel.send(FrameKind.ACK_WANTED, new Message.Ack(number, acksAsked));
+            });
         }
     }
 
@@ -258,21 +296,31 @@ final class OutgoingStream implements StateOutput, Crew.Member {
      * Waits until what was read is on the wire or on disk: what is still on its way there would otherwise go,
      * unforeseen, in the downtime.
      */
+    @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
     private void settle() throws IOException {
-        if (bytesSent == bytesSettled) {
+        if (bytesSent() == bytesSettled) {
+            // A disk that was slow once is not to be expected so for ever, or nothing would fit the limit any more.
+            settleNanos /= 2;
             return;
         }
-        bytesSettled = bytesSent;
+        bytesSettled = bytesSent();
         long begin = execution.nanoTime();
-        sender.flush();
-        link.settle();
-        bandwidth.settled(execution.nanoTime() - begin);
+        waitingForPeer(sender::flush);
+        long flushed = execution.nanoTime();
+        waitingForPeer(link::settle);
+        long settled = execution.nanoTime();
+        settleNanos = settled - flushed;
+        bandwidth.settled(settled - begin);
     }
 
     private void look(Precision precision) throws IOException {
         pending.clear();
         if (active) {
-            handler.pending(whole.thresholdBytes(bandwidth.bytesPerSecond()), precision, pending);
+            long threshold = whole.thresholdBytes(bandwidth.bytesPerSecond());
+            handler.pending(threshold, precision, pending);
+            if (looks.isEnabled()) {
+                PendingEvent.record(name(), threshold, precision, pending);
+            }
         }
         requiredBytes = pending.requiredBytes();
         iterableBytes = pending.iterableBytes();
@@ -301,8 +349,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private void ping() throws IOException {
         long now = execution.nanoTime();
         if (now - lastFrame >= PING_NANOS) {
-            sender.flush();
-            channel.send(FrameKind.PING);
+            waitingForPeer(() -> {
+                sender.flush();
+                channel.send(FrameKind.PING);
+            });
             lastFrame = now;
         }
     }
@@ -344,14 +394,18 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     /** Worker: sends all that is left, and END. */
     void complete() throws IOException {
         long begin = execution.nanoTime();
-        preCopyBytes = bytesSent;
-        sender.flush();
-        channel.send(FrameKind.SWITCHOVER);
+        completing = true;
+        waitingForPeer(() -> {
+            sender.flush();
+            channel.send(FrameKind.SWITCHOVER);
+        });
         if (active) {
             handler.complete(this);
         }
-        sender.flush();
-        channel.sendEnd();
+        waitingForPeer(() -> {
+            sender.flush();
+            channel.sendEnd();
+        });
         completeNanos = execution.nanoTime() - begin;
     }
 
@@ -361,6 +415,16 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         awaitPeer();
         try {
             return sender.acquire();
+        } finally {
+            peerAnswered();
+        }
+    }
+
+    /** Does what a slow peer or disk may hold up: the handler's limit is not for that. */
+    private void waitingForPeer(Worker.Action action) throws IOException {
+        awaitPeer();
+        try {
+            action.run();
         } finally {
             peerAnswered();
         }
@@ -399,7 +463,14 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         } finally {
             peerAnswered();
         }
-        bytesSent += length;
+        if (completing) {
+            stopCopyBytes += length;
+        } else {
+            preCopyBytes += length;
+        }
+        if (pieces.isEnabled()) {
+            PieceEvent.record(name(), length, true);
+        }
     }
 
     @Override
@@ -409,8 +480,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                     Reason.DEVICE,
                     handler.name() + ": " + extra.remaining() + " bytes beside its state; the limit is " + MAX_EXTRA);
         }
-        sender.flush();
-        channel.sendExtra(extra);
+        waitingForPeer(() -> {
+            sender.flush();
+            channel.sendExtra(extra);
+        });
     }
 
     /** Worker, at its end: whatever it has comes back, for nobody else may still use it. */

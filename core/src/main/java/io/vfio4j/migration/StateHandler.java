@@ -14,10 +14,12 @@ import org.jspecify.annotations.Nullable;
  * monitor implements it for what is its own; {@link io.vfio4j.migration.handler.VfioDeviceHandler} is the one for
  * devices. Every method but the three that describe the handler does nothing unless it is overridden.
  *
- * <p>All calls of a migration come one at a time, from {@link #prepare} to {@link #cleanup} on one thread of the
- * handler's own; other handlers' calls run beside them. A call that does not return within
- * {@link MigrationParameters#handlerLimit} ends the migration. What a method throws, of any type, ends it too, before
- * COMMIT with all handlers taken back.
+ * <p>All calls of a migration come one at a time, {@link #prepare} on a thread of its own, and all that follows, to
+ * {@link #cleanup}, on one other thread of the handler's own; other handlers' calls run beside them. A call that does
+ * not return within {@link MigrationParameters#handlerLimit} ends the migration. What a method throws, of any type,
+ * ends it too, before COMMIT with all handlers taken back. Only what a handler says of itself is asked on the
+ * migration's thread, which waits for the answer: {@link #name}, {@link #description}, {@link #misfit},
+ * {@link #peerToPeer} and {@link #isRunning}.
  *
  * <p>At the source: {@code prepare, saveSetup, (pending, iterate)*, quiesce, pending(FINAL), stop, complete, release,
  * cleanup}; when the switchover is withdrawn after {@code quiesce}, {@code unquiesce} and on with {@code iterate}; when
@@ -143,6 +145,16 @@ public interface StateHandler {
     default void saveSetup() throws IOException {}
 
     /**
+     * Says how long one of the two steps down is likely to take, by what the device has taken for {@link #saveSetup}.
+     * Asked once thereafter.
+     *
+     * @return nanoseconds; 0 for what takes no time worth speaking of
+     */
+    default long stepNanos() {
+        return 0;
+    }
+
+    /**
      * Tells whether there is anything to save: {@code is_active}. Asked once, after {@link #saveSetup}.
      *
      * @return false for a handler that has nothing to send in this migration
@@ -152,7 +164,7 @@ public interface StateHandler {
     }
 
     /**
-     * Tells whether {@link #iterate} makes sense now: {@code is_active_iterate}.
+     * Tells whether {@link #iterate} makes sense now: {@code is_active_iterate}. Asked before each.
      *
      * @return true only while the handler's state can be read with the virtual machine running
      */
@@ -190,7 +202,8 @@ public interface StateHandler {
 
     /**
      * Keeps the device from peer-to-peer DMA, the first of two steps down: the "prepare" callback of QEMU's virtual
-     * machine state handlers. The virtual machine is stopped; all handlers do this before any does the next step.
+     * machine state handlers. The virtual machine is stopped; all handlers do this before any does the next step. At
+     * the destination it comes before {@link #hold}, and what it throws then is found out there.
      *
      * @throws IOException when it cannot
      */
@@ -242,7 +255,10 @@ public interface StateHandler {
      */
     default void resume() throws IOException {}
 
-    /** Gives back what the migration took, however it ended: {@code save_cleanup}, {@code load_cleanup}. */
+    /**
+     * Gives back what the migration took, however it ended: {@code save_cleanup}, {@code load_cleanup}. What it throws
+     * is told, and changes nothing.
+     */
     default void cleanup() {}
 
     /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
+import io.vfio4j.ffm.LibC;
 import io.vfio4j.transport.SystemTransport;
 import io.vfio4j.transport.Transport;
 import java.util.concurrent.CountDownLatch;
@@ -17,9 +18,11 @@ final class ThreadedExecution implements Execution {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
+    private final LibC libc;
     private final Executor executor;
 
-    ThreadedExecution(Executor executor) {
+    ThreadedExecution(LibC libc, Executor executor) {
+        this.libc = libc;
         this.executor = executor;
     }
 
@@ -93,7 +96,7 @@ final class ThreadedExecution implements Execution {
 
     @Override
     public Transport openTransport() {
-        return new SystemTransport(executor);
+        return new SystemTransport(libc, executor);
     }
 
     private static void awaitUninterruptibly(CountDownLatch latch) {

@@ -34,7 +34,7 @@ record UnfailingListener(MigrationListener listener) implements MigrationListene
     private static void quietly(Runnable call) {
         try {
             call.run();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             // Its contract is to throw nothing; there is nobody else to tell.
             return;
         }

@@ -22,25 +22,38 @@ final class Worker {
     private final Execution execution;
     private final Execution.Task task;
     private volatile @Nullable Action action;
+    private volatile String step = "";
     private volatile @Nullable IOException failure;
     private volatile long aliveAt;
     private volatile boolean ending;
-    private final Runnable atEnd;
+    private volatile boolean ended;
+    private final String kind;
+    private final String handler;
+    private final @Nullable Action atEnd;
 
     /**
      * Starts the thread.
      *
+     * @param kind what it does for the handler
+     * @param handler the handler's name
      * @param atEnd what the thread does last, also when it comes back from a call that nobody waited for any more
      */
-    Worker(Execution execution, String name, Runnable atEnd) {
+    Worker(Execution execution, String kind, String handler, @Nullable Action atEnd) {
         this.execution = execution;
+        this.kind = kind;
+        this.handler = handler;
         this.atEnd = atEnd;
-        this.task = execution.start(name, this::work);
+        this.task = execution.start(kind + "-" + handler, this::work);
     }
 
-    /** Starts an action; the one before is done. */
-    void start(Action next) {
+    /**
+     * Starts an action; the one before is done.
+     *
+     * @param name what it is, for messages
+     */
+    void start(String name, Action next) {
         failure = null;
+        step = name;
         aliveAt = execution.nanoTime();
         action = next;
         execution.changed();
@@ -51,7 +64,12 @@ final class Worker {
         return action == null;
     }
 
-    /** Why the last action failed; null when it did not. */
+    /** What the last action is. */
+    String step() {
+        return step;
+    }
+
+    /** Why the last action failed; null when it did not. When the thread has ended: why what it did last failed. */
     @Nullable
     IOException failure() {
         return failure;
@@ -78,11 +96,14 @@ final class Worker {
         execution.changed();
     }
 
-    /** Waits for the thread's end, unless it hangs in a call: then it ends whenever that returns. */
+    /** Tells whether the thread has done all that it will do. */
+    boolean hasEnded() {
+        return ended;
+    }
+
+    /** Waits for the thread that has nothing more to do. */
     void join() {
-        if (isIdle()) {
-            task.join();
-        }
+        task.join();
     }
 
     private void work() {
@@ -98,19 +119,32 @@ final class Worker {
                 execution.changed();
             }
         } finally {
-            failure = run(atEnd::run);
+            step = "cleanup";
+            failure = atEnd == null ? null : run(atEnd);
+            ended = true;
+            execution.changed();
         }
     }
 
     /** A handler is somebody else's code: whatever it throws is a failure of the migration, and no more than that. */
-    private static @Nullable IOException run(Action action) {
+    private @Nullable IOException run(Action action) {
+        StepEvent event = new StepEvent();
+        event.begin();
+        IOException thrown = null;
         try {
             action.run();
-            return null;
         } catch (IOException e) {
-            return e;
+            thrown = e;
         } catch (RuntimeException | Error e) {
-            return new IOException("unexpected: " + e, e);
+            thrown = new IOException("unexpected: " + e, e);
         }
+        if (event.shouldCommit()) {
+            event.handler = handler;
+            event.task = kind;
+            event.step = step;
+            event.failure = thrown == null ? null : MigrationException.message(thrown);
+            event.commit();
+        }
+        return thrown;
     }
 }

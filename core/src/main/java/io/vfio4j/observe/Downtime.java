@@ -2,8 +2,8 @@
 package io.vfio4j.observe;
 
 /**
- * How long the device was stopped, and what took the time: the parts follow each other without a gap on the source's
- * clock, so that they sum up to the whole. All in nanoseconds.
+ * How long the devices were stopped, or will be, and what takes the time: the parts follow each other without a gap on
+ * the source's clock, so that they sum up to the whole. All in nanoseconds.
  *
  * @param stopVm the virtual machine's own stop
  * @param quiesce {@code PRE_COPY → PRE_COPY_P2P}
@@ -16,9 +16,11 @@ public record Downtime(long stopVm, long quiesce, long stopCopy, long drain, lon
     /**
      * Returns the whole, from the request to stop the virtual machine to the answer RUNNING.
      *
-     * @return nanoseconds
+     * @return nanoseconds, saturated at {@link Long#MAX_VALUE}
      */
     public long total() {
-        return stopVm + quiesce + stopCopy + drain + load + resume;
+        // A forecast's drain may be endless.
+        long total = stopVm + quiesce + stopCopy + drain + load + resume;
+        return total < 0 ? Long.MAX_VALUE : total;
     }
 }

@@ -11,6 +11,8 @@ package io.vfio4j.observe;
  * @param bytesPerSecond the rate that was measured of it; 0 where too little went
  * @param stalledNanos how long it waited, all in all, for the other side to take what it had; a wait of less than 20 ms
  *     does not count
+ * @param setupNanos how long it took to begin to save, in nanoseconds
+ * @param preCopyNanos how long it has been in pre-copy, in nanoseconds; waits count
  * @param quiesceNanos how long its first step down took, in nanoseconds
  * @param stopNanos how long its second step down took, in nanoseconds
  * @param drainNanos how long it took to send what was left, in nanoseconds
@@ -22,6 +24,8 @@ public record HandlerReport(
         int rounds,
         long bytesPerSecond,
         long stalledNanos,
+        long setupNanos,
+        long preCopyNanos,
         long quiesceNanos,
         long stopNanos,
         long drainNanos) {}

@@ -12,7 +12,8 @@ public interface MigrationListener {
     /**
      * A destination waits for its source.
      *
-     * @param address where the source can connect to, with the port that the kernel chose
+     * @param address where the source can connect to, with the port that the kernel chose; or the connections to it
+     *     that the destination was given
      */
     default void onListening(String address) {}
 

@@ -2,6 +2,7 @@
 package io.vfio4j.observe;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What an outgoing migration did.
@@ -12,7 +13,8 @@ import java.util.List;
  * @param preCopyNanos how long pre-copy took, in nanoseconds
  * @param totalNanos how long all took, in nanoseconds
  * @param preCopyBytesPerSecond pre-copy's rate while data moved
- * @param predictedDowntimeNanos the downtime that was predicted when the switchover was decided; -1 without pre-copy
+ * @param predicted the downtime that was predicted when the switchover was decided, with its parts; null without
+ *     pre-copy
  * @param downtime the real one, with its parts
  * @param handlers what each handler did
  */
@@ -23,12 +25,21 @@ public record MigrationReport(
         long preCopyNanos,
         long totalNanos,
         long preCopyBytesPerSecond,
-        long predictedDowntimeNanos,
+        @Nullable Downtime predicted,
         Downtime downtime,
         List<HandlerReport> handlers) {
     /** Copies the list. */
     public MigrationReport {
         handlers = List.copyOf(handlers);
+    }
+
+    /**
+     * Returns the downtime that was predicted when the switchover was decided.
+     *
+     * @return nanoseconds; -1 without pre-copy
+     */
+    public long predictedDowntimeNanos() {
+        return predicted == null ? -1 : predicted.total();
     }
 
     /**

@@ -10,8 +10,11 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** A socket or an open file of this host, with a watchdog that closes it when a call has lasted too long. */
+/** A socket, an open file or what else is a channel, with a watchdog that closes it when a call has lasted too long. */
 final class ChannelConnection implements Connection {
+    /** For a file: closing it would wait for the call as well, and fail what was only slow. */
+    static final Duration NO_LIMIT = Duration.ofDays(36_500);
+
     /**
      * A blocking write returns when all is taken, and a limit is for each call: in pieces, a slow peer that takes some
      * bytes is no silent one.
@@ -116,10 +119,10 @@ final class ChannelConnection implements Connection {
     @Override
     public void stopReading() {
         try {
-            if (channel instanceof SocketChannel socket) {
-                socket.shutdownInput();
-            } else {
-                close();
+            switch (channel) {
+                case SocketChannel socket -> socket.shutdownInput();
+                case FdChannel socket -> socket.stopReading();
+                default -> close();
             }
         } catch (IOException e) {
             // A socket whose input cannot be shut down is not connected any more.

@@ -6,7 +6,7 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection to a peer, or an open file: bytes in order, each wait with a bound.
+ * A connection to a peer, or an open file: bytes in order, each wait for a peer with a bound.
  *
  * <p>One thread reads and one writes. Any thread may close it, which ends a call that blocks. Owned by whoever opened
  * or accepted it. Buffers must be direct; nothing is allocated per call.

@@ -34,28 +34,32 @@ final class SocketListener implements Listener {
     }
 
     /** Begins to listen. */
-    static SocketListener listen(TransportAddress.Peer address, Watchdog watchdog) throws TransportException {
+    static SocketListener listen(TransportAddress.Tcp address, Watchdog watchdog) throws TransportException {
         try {
-            return switch (address) {
-                case TransportAddress.Tcp tcp -> {
-                    ServerSocketChannel channel = ServerSocketChannel.open();
-                    bind(channel, new InetSocketAddress(tcp.host(), tcp.port()));
-                    int port = ((InetSocketAddress) channel.getLocalAddress()).getPort();
-                    yield new SocketListener(channel, new TransportAddress.Tcp(tcp.host(), port), watchdog, null);
-                }
-                case TransportAddress.Unix unix -> {
-                    ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-                    bind(channel, UnixDomainSocketAddress.of(unix.path()));
-                    yield new SocketListener(channel, unix, watchdog, unix.path());
-                }
-            };
+            ServerSocketChannel channel = ServerSocketChannel.open();
+            bind(channel, new InetSocketAddress(address.host(), address.port()));
+            int port = ((InetSocketAddress) channel.getLocalAddress()).getPort();
+            return new SocketListener(channel, new TransportAddress.Tcp(address.host(), port), watchdog, null);
         } catch (IOException | UnresolvedAddressException e) {
-            String hint = address instanceof TransportAddress.Unix unix && Files.exists(unix.path())
-                    ? "; the file exists: remove it if nobody listens there"
-                    : "";
-            throw new TransportException(
-                    Problem.UNREACHABLE, address + ": cannot listen: " + SystemTransport.reason(e) + hint, e);
+            throw cannotListen(address, e, "");
         }
+    }
+
+    /** Begins to listen. */
+    static SocketListener listen(TransportAddress.Unix address, Watchdog watchdog) throws TransportException {
+        try {
+            ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+            bind(channel, UnixDomainSocketAddress.of(address.path()));
+            return new SocketListener(channel, address, watchdog, address.path());
+        } catch (IOException e) {
+            String hint = Files.exists(address.path()) ? "; the file exists: remove it if nobody listens there" : "";
+            throw cannotListen(address, e, hint);
+        }
+    }
+
+    private static TransportException cannotListen(TransportAddress address, Exception e, String hint) {
+        return new TransportException(
+                Problem.UNREACHABLE, address + ": cannot listen: " + SystemTransport.reason(e) + hint, e);
     }
 
     private static void bind(ServerSocketChannel channel, SocketAddress to) throws IOException {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.transport;
 
+import io.vfio4j.ffm.LibC;
 import io.vfio4j.transport.TransportException.Problem;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -10,6 +11,7 @@ import java.net.StandardProtocolFamily;
 import java.net.StandardSocketOptions;
 import java.net.UnixDomainSocketAddress;
 import java.net.UnknownHostException;
+import java.nio.channels.Channel;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.SocketChannel;
@@ -19,48 +21,70 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /** The sockets and files of this host. */
 public final class SystemTransport implements Transport {
+    private final LibC libc;
     private final Watchdog watchdog;
+    private final Map<TransportAddress.Given, GivenConnections> given = new HashMap<>();
 
     /**
      * Starts the thread that bounds the waits.
      *
-     * @param executor what runs it; it ends when this is closed
+     * @param libc the system calls that given fds are used by
+     * @param executor what runs the thread; it ends when this is closed
      */
-    public SystemTransport(Executor executor) {
+    public SystemTransport(LibC libc, Executor executor) {
+        this.libc = libc;
         this.watchdog = new Watchdog(executor);
     }
 
     @Override
     public Connection connect(TransportAddress.Peer address, Duration limit) throws TransportException {
+        return switch (address) {
+            case TransportAddress.Tcp tcp -> connect(tcp, limit);
+            case TransportAddress.Unix unix -> connect(unix, limit);
+            case TransportAddress.Given connections -> given(connections).next(limit);
+        };
+    }
+
+    private Connection connect(TransportAddress.Tcp address, Duration limit) throws TransportException {
         SocketChannel channel = null;
         try {
-            switch (address) {
-                case TransportAddress.Tcp tcp -> {
-                    channel = SocketChannel.open();
-                    channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
-                    // 0 would be no limit.
-                    int millis = Math.max(1, Math.toIntExact(limit.toMillis()));
-                    channel.socket().connect(new InetSocketAddress(tcp.host(), tcp.port()), millis);
-                }
-                case TransportAddress.Unix unix -> {
-                    channel = SocketChannel.open(StandardProtocolFamily.UNIX);
-                    connectUnix(channel, unix, limit);
-                }
-            }
+            channel = SocketChannel.open();
+            channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+            // 0 would be no limit.
+            int millis = Math.max(1, Math.toIntExact(limit.toMillis()));
+            channel.socket().connect(new InetSocketAddress(address.host(), address.port()), millis);
             return new ChannelConnection(channel, address.toString(), limit, watchdog);
         } catch (IOException | UnresolvedAddressException e) {
-            closeQuietly(channel);
-            throw new TransportException(Problem.UNREACHABLE, address + ": cannot connect: " + reason(e), e);
+            throw cannotConnect(address, channel, e);
         }
     }
 
+    private Connection connect(TransportAddress.Unix address, Duration limit) throws TransportException {
+        SocketChannel channel = null;
+        try {
+            channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+            connect(channel, address, limit);
+            return new ChannelConnection(channel, address.toString(), limit, watchdog);
+        } catch (IOException e) {
+            throw cannotConnect(address, channel, e);
+        }
+    }
+
+    private static TransportException cannotConnect(
+            TransportAddress address, @Nullable SocketChannel channel, Exception e) {
+        closeQuietly(channel);
+        return new TransportException(Problem.UNREACHABLE, address + ": cannot connect: " + reason(e), e);
+    }
+
     /** Connecting waits where the listener's backlog is full, and knows no time limit of its own. */
-    private void connectUnix(SocketChannel channel, TransportAddress.Unix address, Duration limit) throws IOException {
+    private void connect(SocketChannel channel, TransportAddress.Unix address, Duration limit) throws IOException {
         Watchdog.Bound bound = watchdog.bound(channel);
         bound.begin(limit);
         try {
@@ -74,13 +98,16 @@ public final class SystemTransport implements Transport {
     }
 
     @Override
-    public Connection openFile(TransportAddress.File address, Duration limit) throws TransportException {
+    public Connection openFile(TransportAddress.File address) throws TransportException {
         if (!Files.isRegularFile(address.path())) {
             throw new TransportException(Problem.UNREACHABLE, address + ": no such file", null);
         }
         try {
             return new ChannelConnection(
-                    FileChannel.open(address.path(), StandardOpenOption.READ), address.toString(), limit, watchdog);
+                    FileChannel.open(address.path(), StandardOpenOption.READ),
+                    address.toString(),
+                    ChannelConnection.NO_LIMIT,
+                    watchdog);
         } catch (IOException e) {
             throw new TransportException(Problem.UNREACHABLE, address + ": cannot be read: " + reason(e), e);
         }
@@ -88,16 +115,30 @@ public final class SystemTransport implements Transport {
 
     @Override
     public Listener listen(TransportAddress.Peer address) throws TransportException {
-        return SocketListener.listen(address, watchdog);
+        return switch (address) {
+            case TransportAddress.Tcp tcp -> SocketListener.listen(tcp, watchdog);
+            case TransportAddress.Unix unix -> SocketListener.listen(unix, watchdog);
+            case TransportAddress.Given connections -> given(connections);
+        };
+    }
+
+    private synchronized GivenConnections given(TransportAddress.Given address) throws TransportException {
+        GivenConnections taken = given.get(address);
+        if (taken == null) {
+            taken = GivenConnections.take(libc, address, watchdog);
+            given.put(address, taken);
+        }
+        return taken;
     }
 
     @Override
-    public OutgoingFile createFile(TransportAddress.File address, Duration limit) throws TransportException {
-        return OutgoingFile.create(address, limit, watchdog);
+    public OutgoingFile createFile(TransportAddress.File address) throws TransportException {
+        return PartialFile.create(address, watchdog);
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+        given.values().forEach(GivenConnections::close);
         watchdog.close();
     }
 
@@ -121,12 +162,13 @@ public final class SystemTransport implements Transport {
         return message == null ? e.getClass().getSimpleName() : message;
     }
 
-    private static void closeQuietly(@Nullable SocketChannel channel) {
+    /** Closes what nothing was sent through that could be lost. */
+    static void closeQuietly(@Nullable Channel channel) {
         if (channel != null) {
             try {
                 channel.close();
             } catch (IOException e) {
-                // The failure to connect is what the caller is told.
+                // Whatever led here is what the caller is told.
                 return;
             }
         }

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.transport;
 
+import java.nio.channels.ByteChannel;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Names a peer or a file, as a URI. */
 public sealed interface TransportAddress {
 
     /** What can stand where a peer is named, for messages and help. */
-    String PEER_FORMS = "tcp:HOST:PORT or unix:PATH";
+    String PEER_FORMS = "tcp:HOST:PORT, unix:PATH or fd:N,N...";
 
     /** What can stand where a peer or file is named, for messages and help. */
-    String FORMS = "tcp:HOST:PORT, unix:PATH or file:PATH";
+    String FORMS = "tcp:HOST:PORT, unix:PATH, fd:N,N... or file:PATH";
 
     /** A peer: another process, with which a conversation is possible. */
     sealed interface Peer extends TransportAddress {}
@@ -44,6 +49,99 @@ public sealed interface TransportAddress {
     }
 
     /**
+     * A peer that somebody has connected to already, such as a manager that authenticates the other side or encrypts:
+     * one connection for control, and then one for each handler. Both sides give them in the same order.
+     *
+     * <p>Nobody else uses them while the migration lasts. It uses all of them up: when it ends, well or badly, none can
+     * be used again. They stay the caller's, who closes them thereafter.
+     */
+    sealed interface Given extends Peer {
+        /**
+         * Returns how many connections there are.
+         *
+         * @return one or more
+         */
+        int count();
+    }
+
+    /**
+     * Connected stream sockets of this process, by their fds; blocking or not.
+     *
+     * <p>A migration works on duplicates and leaves these open, but the sockets are shut down. On those of TCP it sets
+     * {@code TCP_NODELAY}.
+     *
+     * @param fds their numbers
+     */
+    record Fds(List<Integer> fds) implements Given {
+        /**
+         * Copies the list.
+         *
+         * @throws IllegalArgumentException for an empty list, and for a number that is negative or named twice
+         */
+        public Fds {
+            fds = List.copyOf(fds);
+            if (fds.isEmpty()) {
+                throw new IllegalArgumentException("no fd is named");
+            }
+            for (int i = 0; i < fds.size(); i++) {
+                if (fds.get(i) < 0) {
+                    throw new IllegalArgumentException("no fd has the number " + fds.get(i));
+                }
+                if (fds.indexOf(fds.get(i)) < i) {
+                    throw new IllegalArgumentException(
+                            "fd " + fds.get(i) + " is named twice; each connection has its own");
+                }
+            }
+        }
+
+        @Override
+        public int count() {
+            return fds.size();
+        }
+
+        @Override
+        public String toString() {
+            return "fd:" + fds.stream().map(String::valueOf).collect(Collectors.joining(","));
+        }
+    }
+
+    /**
+     * Open channels: connected socket channels, or what a caller has made, such as for TLS. Each is blocking, takes
+     * direct buffers, and is an {@link java.nio.channels.InterruptibleChannel}, so that closing it from another thread
+     * ends a call that blocks; one thread reads and one writes.
+     *
+     * <p>A migration closes them. On socket channels of TCP it sets {@code TCP_NODELAY}.
+     *
+     * @param channels the channels
+     */
+    record Channels(List<? extends ByteChannel> channels) implements Given {
+        /**
+         * Copies the list.
+         *
+         * @throws IllegalArgumentException for an empty list, and for a channel that is in it twice
+         */
+        public Channels {
+            channels = List.copyOf(channels);
+            if (channels.isEmpty()) {
+                throw new IllegalArgumentException("no channel is given");
+            }
+            if (Set.copyOf(channels).size() < channels.size()) {
+                throw new IllegalArgumentException("a channel is given twice; each connection has its own");
+            }
+        }
+
+        @Override
+        public int count() {
+            return channels.size();
+        }
+
+        @Override
+        public String toString() {
+            return channels.size() + " given channels";
+        }
+    }
+
+    /**
      * A file.
      *
      * @param path its path
@@ -60,7 +158,8 @@ public sealed interface TransportAddress {
      *
      * @param text one of {@link #FORMS}; an IPv6 address stands in brackets
      * @return the address
-     * @throws IllegalArgumentException for a text of no such form; the message lists the forms
+     * @throws IllegalArgumentException for a text of no such form; the message lists the forms; or for an fd that is
+     *     named twice
      */
     static TransportAddress parse(String text) {
         if (text.startsWith("unix:")) {
@@ -68,6 +167,11 @@ public sealed interface TransportAddress {
         }
         if (text.startsWith("file:")) {
             return new File(path(text, text.substring("file:".length())));
+        }
+        if (Forms.FDS.matcher(text).matches()) {
+            return new Fds(Arrays.stream(text.substring("fd:".length()).split(","))
+                    .map(Integer::valueOf)
+                    .toList());
         }
         Matcher tcp = Forms.TCP.matcher(text);
         if (tcp.matches()) {
@@ -104,8 +208,9 @@ public sealed interface TransportAddress {
         throw new IllegalArgumentException("'" + text + "' has no path; use " + FORMS);
     }
 
-    /** The pattern of {@link #parse}. */
+    /** The patterns of {@link #parse}. */
     final class Forms {
+        private static final Pattern FDS = Pattern.compile("fd:\\d{1,9}(?:,\\d{1,9})*");
         private static final Pattern TCP = Pattern.compile("tcp:(?:\\[([0-9a-fA-F:.%]+)]|([^:\\[\\]/]+)):(\\d{1,5})");
 
         private Forms() {}

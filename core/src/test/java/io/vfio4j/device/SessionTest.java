@@ -255,6 +255,21 @@ class SessionTest {
     }
 
     @Test
+    void shouldNotFinishWhenTheDeviceWasResetAfterTheLastWrite() throws VfioException {
+        try (ResumingSession session = device.startResuming(RUNNING)) {
+            session.write(memory, 0, 8);
+            device.reset();
+            script.calls();
+
+            VfioException e = failing(session::finish);
+
+            assertThat(e.problem()).isEqualTo(Problem.SESSION_ENDED);
+            assertThat(e).hasMessageContaining("dev: it is in RUNNING, not in RESUMING");
+            assertThat(script.calls()).containsExactly("GET");
+        }
+    }
+
+    @Test
     void shouldResetWhenTheDriverRefusesWhatWasLoaded() throws VfioException {
         script.failSet("STOP", Errno.EINVAL, "RESUMING");
         try (ResumingSession session = device.startResuming(RUNNING)) {

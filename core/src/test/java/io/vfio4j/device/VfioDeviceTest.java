@@ -12,6 +12,7 @@ import static io.vfio4j.device.MigrationState.STOP_COPY;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.vfio4j.device.VfioException.Problem;
 import io.vfio4j.ffm.Errno;
@@ -19,6 +20,7 @@ import io.vfio4j.ffm.vfio.Vfio;
 import io.vfio4j.testing.LeakCheck;
 import io.vfio4j.testing.ScriptedDevice;
 import io.vfio4j.testing.ScriptedLibC;
+import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -315,6 +317,114 @@ class VfioDeviceTest {
 
         script.stopCopyLength = 4711;
         assertThat(device.stopCopyLength()).isEqualTo(4711);
+    }
+
+    @Test
+    void shouldTellEachArcWithWhereItLedTo() throws VfioException {
+        List<DeviceStateChange> heard = hear();
+
+        device.startSaving(PRE_COPY, RUNNING).close();
+        device.setState(STOP, RUNNING);
+        device.reset();
+
+        assertThat(heard)
+                .extracting(
+                        DeviceStateChange::device,
+                        DeviceStateChange::from,
+                        DeviceStateChange::target,
+                        DeviceStateChange::to,
+                        DeviceStateChange::reset,
+                        DeviceStateChange::failure)
+                .containsExactly(
+                        tuple("dev", RUNNING, PRE_COPY, PRE_COPY, false, null),
+                        tuple("dev", PRE_COPY, STOP, STOP, false, null),
+                        tuple("dev", STOP, RUNNING, RUNNING, true, null));
+        assertThat(heard.get(1).nanos()).isEqualTo(device.lastArcNanos());
+        assertThat(heard).allMatch(change -> change.nanos() > 0);
+    }
+
+    @Test
+    void shouldNotKnowWhereADeviceWasThatNobodyHasAskedAbout() throws VfioException {
+        List<DeviceStateChange> heard = hear();
+
+        device.setState(STOP, RUNNING);
+
+        assertThat(heard)
+                .singleElement()
+                .satisfies(change -> assertThat(change.from()).isNull());
+        assertThat(script.calls()).containsExactly("SET STOP");
+    }
+
+    @Test
+    void shouldTellAnArcThatFailsOnceAfterItsRecovery() throws VfioException {
+        List<DeviceStateChange> heard = hear();
+        device.setState(RUNNING);
+        script.failSet("STOP", Errno.EIO, "RUNNING_P2P").failSet("RUNNING_P2P", Errno.EIO, "ERROR");
+
+        VfioException recovered = failing(() -> device.setState(STOP, RUNNING));
+        VfioException reset = failing(() -> device.setState(RUNNING_P2P, STOP));
+
+        assertThat(heard)
+                .extracting(
+                        DeviceStateChange::from,
+                        DeviceStateChange::target,
+                        DeviceStateChange::to,
+                        DeviceStateChange::reset,
+                        DeviceStateChange::failure)
+                .containsExactly(
+                        tuple(null, RUNNING, RUNNING, false, null),
+                        tuple(RUNNING, STOP, RUNNING, false, recovered),
+                        tuple(RUNNING, RUNNING_P2P, RUNNING, true, reset));
+    }
+
+    @Test
+    void shouldTellAResetThatFailsWithWhereTheDeviceIs() throws VfioException {
+        List<DeviceStateChange> heard = hear();
+        device.setState(STOP);
+        script.resetResult = Errno.EIO.negated();
+
+        VfioException e = failing(device::reset);
+
+        assertThat(heard).last().satisfies(change -> {
+            assertThat(change.from()).isEqualTo(STOP);
+            assertThat(change.to()).isEqualTo(STOP);
+            assertThat(change.failure()).isSameAs(e);
+        });
+    }
+
+    @Test
+    void shouldTellNothingOfAnArcThatItDoesNotAskFor() {
+        List<DeviceStateChange> heard = hear();
+        script.in("STOP_COPY");
+
+        failing(() -> device.setState(ERROR));
+        failing(() -> device.setState(PRE_COPY));
+
+        assertThat(heard).isEmpty();
+    }
+
+    @Test
+    void shouldMoveOnWhenItsListenerThrows() throws VfioException {
+        device.listener(change -> {
+            throw new IllegalStateException("a listener that throws");
+        });
+        device.setState(STOP);
+        device.listener(change -> {
+            throw new StackOverflowError("a listener that throws");
+        });
+        script.failSet("RUNNING", Errno.EIO, "STOP");
+
+        assertOriginal(
+                failing(() -> device.setState(RUNNING, STOP)), "dev: setting state RUNNING failed: EIO (5)", Errno.EIO);
+        device.listener(DeviceStateListener.NONE);
+        device.setState(RUNNING);
+        assertThat(script.state()).isEqualTo("RUNNING");
+    }
+
+    private List<DeviceStateChange> hear() {
+        List<DeviceStateChange> heard = new ArrayList<>();
+        device.listener(heard::add);
+        return heard;
     }
 
     private static void assertOriginal(VfioException e, String message, Errno errno) {

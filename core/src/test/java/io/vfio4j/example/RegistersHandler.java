@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Each piece is a run of numbers and values; a register that is written after it went goes again. What the guest
  * writes last goes when the virtual machine is stopped.
  */
-final class RegistersHandler implements StateHandler {
+public final class RegistersHandler implements StateHandler {
     /** Of the format of a piece. A destination that has another one refuses before anything is touched. */
     private static final int VERSION = 1;
 
@@ -28,18 +28,34 @@ final class RegistersHandler implements StateHandler {
     private final long[] values;
     private final BitSet written = new BitSet();
 
-    RegistersHandler(String name, int count) {
+    /**
+     * Makes a device whose registers are all 0.
+     *
+     * @param name what ties it to the one at the other side
+     * @param count how many registers it has, &gt; 0
+     */
+    public RegistersHandler(String name, int count) {
         this.name = name;
         this.values = new long[count];
     }
 
-    /** What the guest does, on a virtual CPU's thread. */
-    synchronized void write(int register, long value) {
+    /**
+     * Writes a register: what the guest does, on a virtual CPU's thread.
+     *
+     * @param register which, from 0
+     * @param value what to write
+     */
+    public synchronized void write(int register, long value) {
         values[register] = value;
         written.set(register);
     }
 
-    synchronized long[] values() {
+    /**
+     * Returns what the registers hold.
+     *
+     * @return a copy
+     */
+    public synchronized long[] values() {
         return values.clone();
     }
 

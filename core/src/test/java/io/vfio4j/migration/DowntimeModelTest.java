@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vfio4j.migration.DowntimeModel.Rest;
 import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.SwitchoverPolicy.Decision;
+import io.vfio4j.observe.Downtime;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -20,20 +21,44 @@ class DowntimeModelTest {
 
     @Test
     void shouldAddUpAllParts() {
-        model.sourceArc(3 * MS);
-        model.sourceArc(2 * MS);
-        model.destinationArcs(15 * MS);
+        long step = MS / 10;
+        model.sourceArc(30 * MS);
+        model.step(step);
+        model.destination(6 * MS, 8 * MS);
         model.roundTrip(1 * MS);
 
-        Forecast forecast = model.forecast(4, 9, 11, 1, 2, List.of(new Rest(50_000_000, 1_000_000_000)));
+        Forecast forecast = model.forecast(4, 9, 11, 1, 2, 5 * MS, List.of(new Rest(50_000_000, 1_000_000_000)));
 
-        assertThat(forecast.transferNanos()).isEqualTo(50 * MS);
-        assertThat(forecast.transitionNanos()).isEqualTo((2 * 3 + 15) * MS);
-        assertThat(forecast.roundTripNanos()).isEqualTo(2 * MS);
-        assertThat(forecast.downtimeNanos()).isEqualTo((50 + 21 + 2) * MS);
+        assertThat(forecast.downtime())
+                .isEqualTo(new Downtime(
+                        0, 3 * MS + step, 3 * MS + step, 50 * MS + step, (5 + 6 + 1) * MS + 2 * step, 9 * MS + step));
+        assertThat(forecast.downtimeNanos()).isEqualTo(forecast.downtime().total());
+        assertThat(forecast.fixedNanos())
+                .isEqualTo(forecast.downtimeNanos() - forecast.downtime().drain());
         assertThat(forecast.round()).isEqualTo(4);
         assertThat(forecast.sentBytes()).isEqualTo(11);
         assertThat(forecast.isReady()).isFalse();
+    }
+
+    @Test
+    void shouldGoByTheSourcesOwnArcWhenTheDestinationDidNotRehearse() {
+        model.sourceArc(3 * MS);
+
+        Downtime downtime =
+                model.forecast(1, 0, 0, 0, 0, 0, List.of(new Rest(0, 1))).downtime();
+
+        assertThat(downtime).isEqualTo(new Downtime(0, 3 * MS, 3 * MS, 0, 0, 0));
+    }
+
+    @Test
+    void shouldExpectOfTheNextSwitchoverWhatAWithdrawnOneTook() {
+        model.sourceArc(3 * MS);
+        model.withdrawn(20 * MS, 9 * MS);
+
+        Downtime downtime =
+                model.forecast(1, 0, 0, 0, 0, 0, List.of(new Rest(0, 1))).downtime();
+
+        assertThat(downtime).isEqualTo(new Downtime(20 * MS, 9 * MS, 3 * MS, 0, 0, 0));
     }
 
     @Test
@@ -46,8 +71,10 @@ class DowntimeModelTest {
                                 0,
                                 0,
                                 0,
+                                0,
                                 List.of(new Rest(1_000_000, 100_000_000), new Rest(4_000_000, 100_000_000)))
-                        .transferNanos())
+                        .downtime()
+                        .drain())
                 .isEqualTo(40 * MS);
     }
 
@@ -61,15 +88,17 @@ class DowntimeModelTest {
                                 0,
                                 0,
                                 0,
+                                0,
                                 List.of(new Rest(2_000_000, 100_000_000), new Rest(4_000_000, 100_000_000)))
-                        .transferNanos())
+                        .downtime()
+                        .drain())
                 .isEqualTo(60 * MS);
     }
 
     @Test
     void shouldSaturateWhenTheDeviceCannotTellHowMuchIsLeft() {
         model.sourceArc(MS);
-        assertThat(model.forecast(1, 0, 0, 0, 0, List.of(new Rest(Long.MAX_VALUE, 1), new Rest(Long.MAX_VALUE, 1)))
+        assertThat(model.forecast(1, 0, 0, 0, 0, 0, List.of(new Rest(Long.MAX_VALUE, 1), new Rest(Long.MAX_VALUE, 1)))
                         .downtimeNanos())
                 .isPositive();
         assertThat(forecast(1, 0, 0, Long.MAX_VALUE).downtimeNanos()).isEqualTo(Long.MAX_VALUE);
@@ -78,7 +107,7 @@ class DowntimeModelTest {
     @Test
     void shouldNotGoBackInTimeWhenTheRoundTripSeemsNegative() {
         model.roundTrip(-5);
-        assertThat(model.forecast(1, 0, 0, 0, 0, List.of(new Rest(0, 1))).downtimeNanos())
+        assertThat(model.forecast(1, 0, 0, 0, 0, 0, List.of(new Rest(0, 1))).downtimeNanos())
                 .isZero();
     }
 
@@ -89,7 +118,7 @@ class DowntimeModelTest {
         assertThat(decide(forecast(1, 0, 0, 10 * MS), limits)).isEqualTo(Decision.SWITCH_OVER);
         assertThat(decide(forecast(1, 0, 0, 10 * MS + 1), limits)).isEqualTo(Decision.CONTINUE);
         assertThat(decide(forecast(1, 0, 1, 0), limits)).isEqualTo(Decision.CONTINUE);
-        assertThat(decide(new Forecast(1, 0, 0, 0, 1, 0, 1, 0, 0, 0), limits)).isEqualTo(Decision.CONTINUE);
+        assertThat(decide(new Forecast(1, 0, 0, 0, 1, 0, 1, drain(0)), limits)).isEqualTo(Decision.CONTINUE);
     }
 
     @ParameterizedTest
@@ -102,13 +131,13 @@ class DowntimeModelTest {
         assertThat(decide(forecast(2, 0, 0, Long.MAX_VALUE), limits)).isEqualTo(Decision.CONTINUE);
         assertThat(decide(forecast(3, 0, 0, Long.MAX_VALUE), limits)).isEqualTo(expected);
         assertThat(decide(forecast(1, 1000 * MS, 0, Long.MAX_VALUE), limits)).isEqualTo(expected);
-        assertThat(decide(new Forecast(1, 0, 1000, 0, 0, 0, 1, Long.MAX_VALUE, 0, 0), limits))
+        assertThat(decide(new Forecast(1, 0, 1000, 0, 0, 0, 1, drain(Long.MAX_VALUE)), limits))
                 .isEqualTo(expected);
     }
 
     @Test
     void shouldGiveUpAtOnceWhenNoPreCopyCanFitTheLimit() {
-        Forecast slowDevice = new Forecast(1, 0, 0, 0, 0, 0, 1, 0, 40 * MS, 20 * MS);
+        Forecast slowDevice = new Forecast(1, 0, 0, 0, 0, 0, 1, new Downtime(0, 20 * MS, 20 * MS, 0, 10 * MS, 10 * MS));
         MigrationLimits limits = limits(b -> b.downtimeLimit(Duration.ofMillis(50)));
 
         assertThat(decide(slowDevice, limits)).isEqualTo(Decision.GIVE_UP);
@@ -127,6 +156,10 @@ class DowntimeModelTest {
     }
 
     private static Forecast forecast(int round, long elapsed, long required, long transfer) {
-        return new Forecast(round, elapsed, 0, required, 0, 0, 1, transfer, 0, 0);
+        return new Forecast(round, elapsed, 0, required, 0, 0, 1, drain(transfer));
+    }
+
+    private static Downtime drain(long nanos) {
+        return new Downtime(0, 0, 0, nanos, 0, 0);
     }
 }

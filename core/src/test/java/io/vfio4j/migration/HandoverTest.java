@@ -2,10 +2,12 @@
 package io.vfio4j.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.device.DeviceIdentity;
 import io.vfio4j.device.VfioDevice;
+import io.vfio4j.ffm.Errno;
 import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.MigrationListener;
@@ -71,7 +73,7 @@ class HandoverTest {
     private final List<String> notices = Collections.synchronizedList(new ArrayList<>());
     private final BlockingQueue<String> listening = new ArrayBlockingQueue<>(1);
     private TransportAddress.Peer address;
-    private final Execution execution = new ThreadedExecution(ThreadedExecution.OWN_THREADS);
+    private final Execution execution = new ThreadedExecution(libc, ThreadedExecution.OWN_THREADS);
     private Transport transport;
     private ScriptedDevice script;
 
@@ -110,6 +112,29 @@ class HandoverTest {
 
         assertThat(script.state()).isEqualTo("STOP");
         assertThat(vmCalls).containsExactly("stop");
+    }
+
+    @Test
+    void shouldStayInDoubtWhenItCannotBeResolvedYet() throws Exception {
+        OutgoingMigration migration = outgoing(LIMIT);
+        try (Destination destination = new Destination()) {
+            FutureTask<MigrationException> source = running(() -> migration.run(address));
+            FrameChannel control = destination.receiveAll();
+            control.send(FrameKind.LOADED, new Message.Timed(1));
+            control.expect(FrameKind.COMMIT);
+            destination.disconnect();
+            assertThat(source.get().reason()).isEqualTo(Reason.IN_DOUBT);
+        }
+        script.failSet("RUNNING", Errno.EIO, "STOP").failSet("RUNNING", Errno.EIO, "STOP");
+
+        assertThatThrownBy(() -> migration.resolve(OutgoingMigration.Resolution.RESUME_SOURCE))
+                .isInstanceOf(MigrationException.class)
+                .hasMessageContaining("setting state RUNNING failed");
+        assertThat(vmCalls).containsExactly("stop");
+
+        migration.resolve(OutgoingMigration.Resolution.RESUME_SOURCE);
+        assertThat(script.state()).isEqualTo("RUNNING");
+        assertThat(vmCalls).containsExactly("stop", "resume");
     }
 
     @Test

@@ -77,6 +77,12 @@ class MigrationTest {
     }
 
     @AfterEach
+    void assertNothingWrong() {
+        sourceEvents.assertNothingWrong();
+        destinationEvents.assertNothingWrong();
+    }
+
+    @AfterEach
     void closeDevices() {
         source.close();
         destination.close();
@@ -350,7 +356,7 @@ class MigrationTest {
             failing(() -> outgoing().run(receiving.address()));
             receiving.failure();
         }
-        assertThat(source.state()).isEqualTo("STOP");
+        assertThat(source.state()).isEqualTo("RUNNING_P2P");
         assertThat(source.calls()).doesNotContain("RESET");
         assertThat(sourceVm.calls).containsExactly("stop");
         assertThat(sourceEvents.notices).hasSize(2).last().asString().contains("the virtual machine stays stopped");

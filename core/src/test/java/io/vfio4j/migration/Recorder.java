@@ -20,6 +20,7 @@ final class Recorder implements MigrationListener {
     volatile @Nullable Phase actAt;
     volatile Runnable action = () -> {};
     volatile Runnable onProgress = () -> {};
+    private volatile @Nullable AssertionError failed;
 
     void at(Phase phase, Runnable call) {
         action = call;
@@ -35,16 +36,34 @@ final class Recorder implements MigrationListener {
     public void onPhase(Phase phase) {
         phases.add(phase);
         if (phase == actAt) {
-            action.run();
+            doing(action);
         }
         if (phase == throwAt) {
-            throw new IllegalStateException("a listener that throws");
+            throw new StackOverflowError("a listener that throws");
         }
     }
 
     @Override
     public void onProgress(MigrationProgress progress) {
-        onProgress.run();
+        doing(onProgress);
+    }
+
+    /** What a listener throws has no effect on a migration, so it is kept for the test. */
+    private void doing(Runnable call) {
+        try {
+            call.run();
+        } catch (AssertionError e) {
+            failed = e;
+            throw e;
+        }
+    }
+
+    /** Fails if something that this was to do in a call has found something wrong. */
+    void assertNothingWrong() {
+        AssertionError wrong = failed;
+        if (wrong != null) {
+            throw wrong;
+        }
     }
 
     @Override

@@ -8,13 +8,15 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
-/** Keeps what a migration asks of a virtual machine. */
+/** Keeps what a migration asks of a virtual machine, and throws what it is told to. */
 final class RecordingVm implements VirtualMachine {
     final List<String> calls = Collections.synchronizedList(new ArrayList<>());
     final List<Integer> throttles = Collections.synchronizedList(new ArrayList<>());
     final AtomicInteger prepared = new AtomicInteger();
-    volatile @Nullable IOException stopFailure;
-    volatile @Nullable IOException resumeFailure;
+    volatile @Nullable Throwable prepareFailure;
+    volatile @Nullable Throwable throttleFailure;
+    volatile @Nullable Throwable stopFailure;
+    volatile @Nullable Throwable resumeFailure;
 
     boolean runs() {
         return calls.isEmpty() || calls.getLast().equals("resume");
@@ -23,28 +25,34 @@ final class RecordingVm implements VirtualMachine {
     @Override
     public void stop() throws IOException {
         calls.add("stop");
-        IOException failure = stopFailure;
-        if (failure != null) {
-            throw failure;
-        }
+        fail(stopFailure);
     }
 
     @Override
     public void resume() throws IOException {
         calls.add("resume");
-        IOException failure = resumeFailure;
-        if (failure != null) {
-            throw failure;
-        }
+        fail(resumeFailure);
     }
 
     @Override
-    public void prepare() {
+    public void prepare() throws IOException {
         prepared.incrementAndGet();
+        fail(prepareFailure);
     }
 
     @Override
-    public void throttle(int percent) {
+    public void throttle(int percent) throws IOException {
         throttles.add(percent);
+        fail(throttleFailure);
+    }
+
+    private static void fail(@Nullable Throwable failure) throws IOException {
+        switch (failure) {
+            case null -> {}
+            case IOException e -> throw e;
+            case RuntimeException e -> throw e;
+            case Error e -> throw e;
+            default -> throw new IllegalArgumentException("no virtual machine throws this", failure);
+        }
     }
 }

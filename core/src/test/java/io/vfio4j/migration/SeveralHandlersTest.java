@@ -2,9 +2,9 @@
 package io.vfio4j.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.vfio4j.buffer.MemoryBudget;
-import io.vfio4j.buffer.PooledBuffer;
 import io.vfio4j.device.DeviceIdentity;
 import io.vfio4j.device.VfioDevice;
 import io.vfio4j.device.VfioException;
@@ -16,15 +16,17 @@ import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.handler.DeviceConfig;
 import io.vfio4j.migration.handler.DeviceConfig.Order;
 import io.vfio4j.migration.handler.VfioDeviceHandler;
+import io.vfio4j.observe.HandlerLoadReport;
 import io.vfio4j.observe.HandlerReport;
+import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.observe.Phase;
+import io.vfio4j.observe.PhaseReport;
 import io.vfio4j.testing.LeakCheck;
 import io.vfio4j.testing.ScriptedDevice;
 import io.vfio4j.testing.ScriptedLibC;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -101,84 +103,6 @@ class SeveralHandlersTest {
         return VfioDevice.adopt(libc, script.fd(), "script" + scripts.indexOf(script), IDENTITY);
     }
 
-    /** State of a monitor's own: text, sent when all is stopped. What it does can be changed in each step. */
-    private static class Text implements StateHandler {
-        final String name;
-        final List<String> calls = Collections.synchronizedList(new ArrayList<>());
-        volatile String text;
-
-        Text(String name, String text) {
-            this.name = name;
-            this.text = text;
-        }
-
-        @Override
-        public String name() {
-            return name;
-        }
-
-        @Override
-        public Description description() {
-            return new Description("text", 1, Map.of());
-        }
-
-        @Override
-        public void pending(long thresholdBytes, Precision precision, Pending pending) {
-            pending.stoppedBytes(text.length());
-        }
-
-        @Override
-        public void complete(StateOutput out) throws IOException {
-            calls.add("complete");
-            PooledBuffer chunk = out.acquire();
-            byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-            chunk.view(PooledBuffer.HEAD_ROOM, PooledBuffer.HEAD_ROOM + bytes.length)
-                    .put(bytes);
-            chunk.length(bytes.length);
-            out.send(chunk);
-        }
-
-        @Override
-        public void load(PooledBuffer chunk) throws IOException {
-            byte[] bytes = new byte[chunk.length()];
-            chunk.view(PooledBuffer.HEAD_ROOM, PooledBuffer.HEAD_ROOM + bytes.length)
-                    .get(bytes);
-            text = new String(bytes, StandardCharsets.UTF_8);
-        }
-
-        @Override
-        public void discard() {
-            calls.add("discard");
-            text = "";
-        }
-    }
-
-    /** Text that goes while the virtual machine runs, over and over. */
-    private static class Changing extends Text {
-        final AtomicInteger iterations = new AtomicInteger();
-
-        Changing(String name) {
-            super(name, "always new");
-        }
-
-        @Override
-        public boolean iterates() {
-            return true;
-        }
-
-        @Override
-        public void pending(long thresholdBytes, Precision precision, Pending pending) {
-            pending.preCopyBytes(Long.MAX_VALUE / 4);
-        }
-
-        @Override
-        public boolean iterate(StateOutput out) throws IOException {
-            iterations.incrementAndGet();
-            complete(out);
-            return true;
-        }
-    }
-
     @ParameterizedTest
     @ValueSource(ints = {2, 4, 8})
     void shouldMoveDevicesAndOtherStateTogether(int devices) throws Exception {
@@ -190,8 +114,8 @@ class SeveralHandlersTest {
         for (int i = 0; i < devices; i++) {
             to.addFirst(new VfioDeviceHandler("device" + i, open(destination())));
         }
-        Text textThere = new Text("text", "");
-        from.add(new Text("text", "hello"));
+        TextHandler textThere = new TextHandler("text", "");
+        from.add(new TextHandler("text", "hello"));
         to.add(1, textThere);
 
         MigrationReport report = sides().migrate(from, to, parameters().build()).completed();
@@ -214,6 +138,38 @@ class SeveralHandlersTest {
         assertThat(sides().sourceVm.calls).containsExactly("stop");
         assertThat(sides().sourceVm.prepared).hasValue(1);
         assertThat(sides().destinationVm.calls).containsExactly("resume");
+    }
+
+    @Test
+    void shouldTellOfTheDevicesArcsWhateverIsThrownThere() throws Exception {
+        VfioDevice device = open(source());
+        VfioDevice there = open(destination());
+        List<String> arcs = hear(device);
+        List<String> arcsThere = hear(there);
+
+        sides().migrate(
+                        VfioDeviceHandler.inOrder(device),
+                        VfioDeviceHandler.inOrder(there),
+                        parameters().build())
+                .completed();
+
+        assertThat(arcs)
+                .containsExactly(
+                        "RUNNING → PRE_COPY",
+                        "PRE_COPY → PRE_COPY_P2P",
+                        "PRE_COPY_P2P → STOP_COPY",
+                        "STOP_COPY → STOP");
+        assertThat(arcsThere)
+                .containsExactly("STOP → RESUMING", "RESUMING → STOP", "STOP → RUNNING_P2P", "RUNNING_P2P → RUNNING");
+    }
+
+    private static List<String> hear(VfioDevice device) {
+        List<String> arcs = Collections.synchronizedList(new ArrayList<>());
+        device.listener(change -> {
+            arcs.add(change.from() + " → " + change.to());
+            throw new IllegalStateException("a listener that throws");
+        });
+        return arcs;
     }
 
     @Test
@@ -285,14 +241,71 @@ class SeveralHandlersTest {
     }
 
     @Test
+    void shouldNotRunADeviceBesideOneThatStaysStopped() throws Exception {
+        ScriptedDevice good = source();
+        ScriptedDevice bad = source();
+        bad.failSet("STOP_COPY", Errno.EIO, "STOP")
+                .failSet("RUNNING_P2P", Errno.EIO, "STOP")
+                .failSet("RUNNING_P2P", Errno.EIO, "STOP");
+
+        sides().migrate(
+                        VfioDeviceHandler.inOrder(open(good), open(bad)),
+                        destinations(2),
+                        parameters().build())
+                .failed();
+
+        assertThat(bad.state()).isEqualTo("STOP");
+        assertThat(good.state()).isEqualTo("RUNNING_P2P");
+        assertThat(sides().sourceVm.calls).containsExactly("stop");
+        assertThat(sides().sourceEvents.notices)
+                .anyMatch(notice -> notice.startsWith("the virtual machine stays stopped"));
+    }
+
+    @Test
+    void shouldTryTheLastStepUpAgainFromWhereTheOthersAre() throws Exception {
+        ScriptedDevice bad = source();
+        bad.failSet("STOP_COPY", Errno.EIO, "STOP").failSet("RUNNING", Errno.EIO, "STOP");
+
+        sides().migrate(
+                        VfioDeviceHandler.inOrder(open(source()), open(bad)),
+                        destinations(2),
+                        parameters().build())
+                .failed();
+
+        assertThat(bad.state()).isEqualTo("RUNNING");
+        assertThat(bad.calls())
+                .containsSubsequence("SET RUNNING_P2P", "SET RUNNING", "SET RUNNING_P2P", "SET RUNNING")
+                .doesNotContain("SET STOP", "RESET");
+        assertThat(sides().sourceVm.calls).containsExactly("stop", "resume");
+    }
+
+    @Test
+    void shouldStopAllInTwoStepsWhenTheVirtualMachineDoesNotRunAtTheDestination() throws Exception {
+        sides().destinationVm.resumeFailure = new IOException("no virtual CPU");
+
+        MigrationException e = sides().migrate(
+                        VfioDeviceHandler.inOrder(open(source()), open(source())),
+                        destinations(2),
+                        parameters().build())
+                .failed();
+
+        assertThat(e.reason()).isEqualTo(Reason.IN_DOUBT);
+        assertThat(scripts.subList(2, 4)).allSatisfy(there -> {
+            assertThat(there.state()).isEqualTo("STOP");
+            assertThat(there.calls()).containsSubsequence("SET RUNNING", "SET RUNNING_P2P", "SET STOP");
+        });
+        assertThat(sides().incoming().holdsState()).isTrue();
+    }
+
+    @Test
     void shouldDiscardAllWhenOneOfThemIsRefusedAtTheDestination() throws Exception {
         ScriptedDevice device = source();
         ScriptedDevice there = destination();
         there.failSet("STOP", Errno.EINVAL, "RESUMING");
-        Text textThere = new Text("text", "");
+        TextHandler textThere = new TextHandler("text", "");
 
         MigrationException e = sides().migrate(
-                        List.of(new VfioDeviceHandler("device0", open(device)), new Text("text", "hello")),
+                        List.of(new VfioDeviceHandler("device0", open(device)), new TextHandler("text", "hello")),
                         List.of(new VfioDeviceHandler("device0", open(there)), textThere),
                         parameters().build())
                 .failed();
@@ -302,6 +315,67 @@ class SeveralHandlersTest {
         assertThat(there.calls()).contains("RESET");
         assertThat(device.state()).isEqualTo("RUNNING");
         assertThat(sides().sourceVm.runs()).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {ScriptedDevice.ALL, Vfio.VFIO_MIGRATION_STOP_COPY | Vfio.VFIO_MIGRATION_PRE_COPY})
+    void shouldNotRunADeviceThatWasResetSinceItWasLoaded(long features) throws Exception {
+        ScriptedDevice device = source();
+        ScriptedDevice there = destination();
+        device.features = features;
+        there.features = features;
+        VfioDevice openThere = open(there);
+        TextHandler text = new TextHandler("text", "") {
+            @Override
+            public void loadFinish() throws IOException {
+                long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+                while (there.loaded == null && System.nanoTime() < end) {
+                    Thread.onSpinWait();
+                }
+                openThere.reset();
+            }
+        };
+
+        MigrationException e = sides().migrate(
+                        List.of(new VfioDeviceHandler("device0", open(device)), new TextHandler("text", "hello")),
+                        List.of(new VfioDeviceHandler("device0", openThere), text),
+                        parameters().build())
+                .failed();
+
+        assertThat(e.reason()).isEqualTo(Reason.IN_DOUBT);
+        assertThat(e).hasMessageContaining("device0: it is in RUNNING, not in STOP");
+        assertThat(sides().incoming().holdsState()).isFalse();
+        assertThat(there.state()).isEqualTo("STOP");
+        assertThat(device.state()).isEqualTo("STOP_COPY");
+        assertThat(sides().destinationVm.calls).isEmpty();
+    }
+
+    @Test
+    void shouldSayThatTheOtherSideGaveUpWhenItWasCancelledThere() throws Exception {
+        StateHandler neverDone = new TextHandler("text", "never read") {
+            @Override
+            public boolean iterates() {
+                return true;
+            }
+
+            @Override
+            public void pending(long thresholdBytes, Precision precision, Pending pending) {
+                pending.requiredBytes(1);
+            }
+        };
+        sides().destinationEvents.at(Phase.RECEIVING, () -> sides().incoming().cancel());
+
+        TwoSides.Outcome outcome = sides().migrate(
+                        List.of(neverDone),
+                        List.of(new TextHandler("text", "")),
+                        parameters().build());
+
+        assertThat(outcome.failed().reason()).isEqualTo(Reason.PEER_FAILED);
+        assertThat(outcome.failed()).hasMessageContaining("the migration was cancelled");
+        assertThat(outcome.destinationFailure())
+                .isNotNull()
+                .extracting(MigrationException::reason)
+                .isEqualTo(Reason.CANCELLED);
     }
 
     @Test
@@ -322,8 +396,8 @@ class SeveralHandlersTest {
     @Test
     void shouldSayWhichHandlersAreMissing() throws Exception {
         MigrationException e = sides().migrate(
-                        List.of(new Text("a", ""), new Text("b", "")),
-                        List.of(new Text("b", ""), new Text("c", "")),
+                        List.of(new TextHandler("a", ""), new TextHandler("b", "")),
+                        List.of(new TextHandler("b", ""), new TextHandler("c", "")),
                         parameters().build())
                 .failed();
 
@@ -335,8 +409,8 @@ class SeveralHandlersTest {
     @Test
     void shouldRefuseEqualNames() throws Exception {
         MigrationException e = sides().migrate(
-                        List.of(new Text("a", ""), new Text("a", "")),
-                        List.of(new Text("a", ""), new Text("a", "")),
+                        List.of(new TextHandler("a", ""), new TextHandler("a", "")),
+                        List.of(new TextHandler("a", ""), new TextHandler("a", "")),
                         parameters().build())
                 .failed();
 
@@ -346,8 +420,8 @@ class SeveralHandlersTest {
     @ParameterizedTest
     @ValueSource(ints = {0, 33})
     void shouldRefuseNumbersOfHandlersThatItCannotHave(int count) throws Exception {
-        List<Text> handlers = IntStream.range(0, count)
-                .mapToObj(i -> new Text("text" + i, ""))
+        List<TextHandler> handlers = IntStream.range(0, count)
+                .mapToObj(i -> new TextHandler("text" + i, ""))
                 .toList();
 
         MigrationException e =
@@ -358,7 +432,7 @@ class SeveralHandlersTest {
 
     @Test
     void shouldRefuseTextsThatDoNotFitTheOffer() throws Exception {
-        Text text = new Text("x".repeat(97), "");
+        TextHandler text = new TextHandler("x".repeat(97), "");
 
         MigrationException e = sides().migrate(
                         List.of(text), List.of(text), parameters().build())
@@ -369,7 +443,7 @@ class SeveralHandlersTest {
 
     @Test
     void shouldRefuseAnotherVersionOfAHandlersState() throws Exception {
-        Text newer = new Text("text", "") {
+        TextHandler newer = new TextHandler("text", "") {
             @Override
             public Description description() {
                 return new Description("text", 2, Map.of());
@@ -378,7 +452,7 @@ class SeveralHandlersTest {
 
         MigrationException e = sides().migrate(
                         List.of(newer),
-                        List.of(new Text("text", "")),
+                        List.of(new TextHandler("text", "")),
                         parameters().build())
                 .failed();
 
@@ -388,8 +462,9 @@ class SeveralHandlersTest {
 
     @Test
     void shouldSayThatManyHandlersNeedMoreMemory() throws Exception {
-        List<Text> handlers =
-                IntStream.range(0, 9).mapToObj(i -> new Text("text" + i, "")).toList();
+        List<TextHandler> handlers = IntStream.range(0, 9)
+                .mapToObj(i -> new TextHandler("text" + i, ""))
+                .toList();
 
         MigrationException e = sides().migrate(
                         handlers, handlers, parameters().chunks(8).build())
@@ -427,8 +502,8 @@ class SeveralHandlersTest {
                 seen.add("loaded " + from.getLong());
             }
         };
-        Text last = new Text("text", "hello");
-        Text lastThere = new Text("text", "") {
+        TextHandler last = new TextHandler("text", "hello");
+        TextHandler lastThere = new TextHandler("text", "") {
             @Override
             public void loadFinish() {
                 seen.add("all loaded");
@@ -468,7 +543,7 @@ class SeveralHandlersTest {
 
     @Test
     void shouldConvergeWhenTheLimitIsRaisedMeanwhile() throws Exception {
-        Changing changing = new Changing("changing") {
+        ChangingHandler changing = new ChangingHandler("changing") {
             @Override
             public boolean iterate(StateOutput out) throws IOException {
                 if (iterations.get() == 20) {
@@ -481,7 +556,7 @@ class SeveralHandlersTest {
 
         sides().migrate(
                         List.of(changing),
-                        List.of(new Text("changing", "")),
+                        List.of(new TextHandler("changing", "")),
                         parameters()
                                 .whenNotConverging(NotConverging.KEEP_GOING)
                                 .maxPreCopyBytes(1)
@@ -493,7 +568,7 @@ class SeveralHandlersTest {
 
     @Test
     void shouldThrottleTheVirtualMachineMoreAndMore() throws Exception {
-        Changing changing = new Changing("changing") {
+        ChangingHandler changing = new ChangingHandler("changing") {
             @Override
             public void pending(long thresholdBytes, Precision precision, Pending pending) {
                 // Every piece is a round. The throttle reaches its end, and then the caller has enough.
@@ -513,7 +588,7 @@ class SeveralHandlersTest {
 
         sides().migrate(
                         List.of(changing),
-                        List.of(new Text("changing", "")),
+                        List.of(new TextHandler("changing", "")),
                         parameters()
                                 .whenNotConverging(NotConverging.THROTTLE)
                                 .maxRounds(1)
@@ -534,8 +609,8 @@ class SeveralHandlersTest {
         };
 
         sides().migrate(
-                        List.of(new VfioDeviceHandler("device0", open(source())), new Text("text", "hello")),
-                        List.of(new VfioDeviceHandler("device0", open(destination())), new Text("text", "")),
+                        List.of(new VfioDeviceHandler("device0", open(source())), new TextHandler("text", "hello")),
+                        List.of(new VfioDeviceHandler("device0", open(destination())), new TextHandler("text", "")),
                         parameters().pauseBeforeSwitchover(true).build())
                 .completed();
 
@@ -570,7 +645,7 @@ class SeveralHandlersTest {
     void shouldWaitForEachAcknowledgement() throws Exception {
         List<String> order = Collections.synchronizedList(new ArrayList<>());
         AtomicInteger wanted = new AtomicInteger(1);
-        Text asking = new Text("asking", "hello") {
+        TextHandler asking = new TextHandler("asking", "hello") {
             private int pieces;
 
             @Override
@@ -599,7 +674,7 @@ class SeveralHandlersTest {
                 order.add("stop");
             }
         };
-        Text answering = new Text("asking", "") {
+        TextHandler answering = new TextHandler("asking", "") {
             @Override
             public void initialLoaded() {
                 order.add("ready");
@@ -618,13 +693,13 @@ class SeveralHandlersTest {
 
     @Test
     void shouldNotAskForAcknowledgementsThatTheCallerDoesNotWant() throws Exception {
-        Text there = new Text("text", "") {
+        TextHandler there = new TextHandler("text", "") {
             @Override
             public void initialLoaded() {
                 calls.add("initialLoaded");
             }
         };
-        Text here = new Text("text", "hello") {
+        TextHandler here = new TextHandler("text", "hello") {
             @Override
             public boolean iterates() {
                 return true;
@@ -647,12 +722,12 @@ class SeveralHandlersTest {
 
     @Test
     void shouldShareTheRateAmongThoseThatHaveSomethingToSend() throws Exception {
-        Changing one = new Changing("one");
-        Changing other = new Changing("other");
+        ChangingHandler one = new ChangingHandler("one");
+        ChangingHandler other = new ChangingHandler("other");
 
         MigrationReport report = sides().migrate(
                         List.of(one, other),
-                        List.of(new Text("one", ""), new Text("other", "")),
+                        List.of(new TextHandler("one", ""), new TextHandler("other", "")),
                         parameters()
                                 .maxBytesPerSecond(400)
                                 .maxPreCopyBytes(200)
@@ -667,44 +742,97 @@ class SeveralHandlersTest {
     @Test
     void shouldShowWhatEachHandlerHasDoneWhileItRuns() throws Exception {
         List<HandlerReport> seen = Collections.synchronizedList(new ArrayList<>());
-        Changing changing = new Changing("changing") {
+        List<PhaseReport> phases = Collections.synchronizedList(new ArrayList<>());
+        ChangingHandler changing = new ChangingHandler("changing") {
             @Override
             public boolean iterate(StateOutput out) throws IOException {
                 if (iterations.get() == 10) {
                     seen.addAll(sides().outgoing().statistics());
+                    phases.addAll(sides().outgoing().phases());
                 }
                 return super.iterate(out);
             }
         };
 
-        sides().migrate(
+        MigrationReport report = sides().migrate(
                         List.of(changing),
-                        List.of(new Text("changing", "")),
+                        List.of(new TextHandler("changing", "")),
                         parameters()
                                 .maxPreCopyBytes(1000)
                                 .whenNotConverging(NotConverging.SWITCH_OVER)
                                 .build())
                 .completed();
 
-        assertThat(seen).singleElement().satisfies(report -> {
-            assertThat(report.name()).isEqualTo("changing");
-            assertThat(report.stopCopyBytes() + report.preCopyBytes()).isEqualTo(10L * "always new".length());
+        long bytes = 10L * "always new".length();
+        assertThat(seen).singleElement().satisfies(handler -> {
+            assertThat(handler.name()).isEqualTo("changing");
+            assertThat(handler.preCopyBytes()).isEqualTo(bytes);
+            assertThat(handler.stopCopyBytes()).isZero();
+            assertThat(handler.setupNanos()).isPositive();
+            assertThat(handler.preCopyNanos()).isPositive();
+            assertThat(handler.drainNanos()).isZero();
         });
+        assertThat(report.handlers()).singleElement().satisfies(handler -> {
+            assertThat(handler.preCopyBytes()).isEqualTo(report.preCopyBytes());
+            assertThat(handler.stopCopyBytes()).isEqualTo("always new".length());
+        });
+        assertThat(phases)
+                .extracting(PhaseReport::phase, PhaseReport::bytes)
+                .containsExactly(tuple(Phase.SETUP, 0L), tuple(Phase.PRE_COPY, bytes));
+        assertThat(sides().outgoing().phases())
+                .extracting(PhaseReport::phase, PhaseReport::bytes)
+                .containsExactly(
+                        tuple(Phase.SETUP, 0L),
+                        tuple(Phase.PRE_COPY, report.preCopyBytes()),
+                        tuple(Phase.STOP_COPY, report.stopCopyBytes()),
+                        tuple(Phase.HANDOVER, 0L));
+        assertThat(sides().outgoing().phases()).allMatch(phase -> phase.nanos() > 0);
+    }
+
+    @Test
+    void shouldShowWhatEachHandlerHasLoadedWhileItRuns() throws Exception {
+        List<HandlerLoadReport> seen = Collections.synchronizedList(new ArrayList<>());
+        List<StateHandler> from =
+                List.of(new VfioDeviceHandler("device", open(source())), new TextHandler("text", "hello"));
+        List<StateHandler> to = List.of(
+                new TextHandler("text", ""),
+                new VfioDeviceHandler("device", open(destination().in("RUNNING"))));
+        sides().destinationEvents
+                .at(Phase.HANDOVER, () -> seen.addAll(sides().incoming().statistics()));
+
+        TwoSides.Outcome outcome = sides().migrate(from, to, parameters().build());
+        LoadReport loaded = Objects.requireNonNull(outcome.loadReport());
+
+        assertThat(seen)
+                .extracting(HandlerLoadReport::name, HandlerLoadReport::bytes)
+                .containsExactly(tuple("device", STATE_BYTES + 2L), tuple("text", 5L));
+        assertThat(seen.getFirst().rehearsalNanos()).isPositive();
+        assertThat(seen.getFirst().loadNanos()).isZero();
+        assertThat(loaded.handlers()).isEqualTo(sides().incoming().statistics());
+        assertThat(loaded.handlers()).first().satisfies(device -> {
+            assertThat(device.loadNanos()).isPositive();
+            assertThat(device.runningP2pNanos()).isPositive();
+            assertThat(device.runningNanos()).isPositive();
+        });
+        assertThat(sides().incoming().phases())
+                .extracting(PhaseReport::phase, PhaseReport::bytes)
+                .containsExactly(
+                        tuple(Phase.SETUP, 0L), tuple(Phase.RECEIVING, loaded.bytes()), tuple(Phase.HANDOVER, 0L));
     }
 
     @Test
     void shouldNameTheHandlerThatThrowsWhateverItThrows() throws Exception {
-        Text bad = new Text("bad", "") {
+        TextHandler bad = new TextHandler("bad", "") {
             @Override
             public void stop() {
                 throw new StackOverflowError("far too deep");
             }
         };
-        Text good = new Text("good", "");
+        TextHandler good = new TextHandler("good", "");
 
         MigrationException e = sides().migrate(
                         List.of(good, bad),
-                        List.of(new Text("good", ""), new Text("bad", "")),
+                        List.of(new TextHandler("good", ""), new TextHandler("bad", "")),
                         parameters().build())
                 .failed();
 
@@ -723,7 +851,7 @@ class SeveralHandlersTest {
                 })
                 .build();
         List<String> names = Collections.synchronizedList(new ArrayList<>());
-        Text text = new Text("text", "hello") {
+        TextHandler text = new TextHandler("text", "hello") {
             @Override
             public void stop() {
                 names.add(Thread.currentThread().getName());
@@ -733,7 +861,7 @@ class SeveralHandlersTest {
             }
         };
 
-        sides().migrate(List.of(text), List.of(new Text("text", "")), parameters)
+        sides().migrate(List.of(text), List.of(new TextHandler("text", "")), parameters)
                 .completed();
 
         assertThat(names).containsExactly("vfio4j-save-text");
@@ -747,7 +875,7 @@ class SeveralHandlersTest {
     void shouldLetGoOfAHandlerThatHangs() throws Exception {
         CountDownLatch never = new CountDownLatch(1);
         Thread[] hanging = new Thread[1];
-        Text bad = new Text("bad", "") {
+        TextHandler bad = new TextHandler("bad", "") {
             @Override
             public void quiesce() {
                 hanging[0] = Thread.currentThread();
@@ -760,9 +888,9 @@ class SeveralHandlersTest {
         };
 
         MigrationException e = sides().migrate(
-                        List.of(new Text("good", ""), bad),
+                        List.of(new TextHandler("good", ""), bad),
                         parameters().handlerLimit(Duration.ofMillis(200)).build(),
-                        List.of(new Text("good", ""), new Text("bad", "")),
+                        List.of(new TextHandler("good", ""), new TextHandler("bad", "")),
                         parameters().build())
                 .failed();
 
@@ -778,13 +906,14 @@ class SeveralHandlersTest {
     void shouldKeepToItsPartOfTheSharedMemory() throws Exception {
         MemoryBudget budget = new MemoryBudget(8 * 4096, 1);
         MigrationParameters parameters = parameters().memory(budget).build();
-        List<Text> handlers =
-                IntStream.range(0, 9).mapToObj(i -> new Text("text" + i, "")).toList();
+        List<TextHandler> handlers = IntStream.range(0, 9)
+                .mapToObj(i -> new TextHandler("text" + i, ""))
+                .toList();
 
         MigrationException e = sides().migrate(
                         handlers,
                         parameters,
-                        List.of(new Text("text", "")),
+                        List.of(new TextHandler("text", "")),
                         parameters().build())
                 .failed();
 
@@ -802,9 +931,9 @@ class SeveralHandlersTest {
         });
 
         sides().migrate(
-                        List.of(new Text("text", "hello")),
+                        List.of(new TextHandler("text", "hello")),
                         parameters().memory(budget).build(),
-                        List.of(new Text("text", "")),
+                        List.of(new TextHandler("text", "")),
                         parameters().build())
                 .completed();
 
@@ -820,12 +949,12 @@ class SeveralHandlersTest {
             assertThat(other.take()).isTrue();
 
             MigrationException e = sides().migrate(
-                            List.of(new Text("text", "hello")),
+                            List.of(new TextHandler("text", "hello")),
                             parameters()
                                     .memory(budget)
                                     .acceptLimit(Duration.ofMillis(50))
                                     .build(),
-                            List.of(new Text("text", "")),
+                            List.of(new TextHandler("text", "")),
                             parameters().build())
                     .failed();
 

@@ -2,7 +2,8 @@
 package io.vfio4j.migration;
 
 import java.io.IOException;
-import org.jspecify.annotations.Nullable;
+import java.util.ArrayList;
+import java.util.List;
 
 /** The virtual machine of one process of a simulation, which notices when two of them run. */
 final class SimulatedMachine implements VirtualMachine {
@@ -12,7 +13,8 @@ final class SimulatedMachine implements VirtualMachine {
     private boolean ran;
     private boolean stopFails;
     private boolean resumeFails;
-    private @Nullable SimulatedMachine other;
+    private boolean failed;
+    private final List<SimulatedMachine> others = new ArrayList<>();
 
     SimulatedMachine(SimulatedWorld world, SimulatedProcess process, boolean runs) {
         this.world = world;
@@ -20,8 +22,10 @@ final class SimulatedMachine implements VirtualMachine {
         this.runs = runs;
     }
 
-    void other(SimulatedMachine there) {
-        other = there;
+    /** Two machines with the same state: they do not run at the same time. */
+    void neverRunsBeside(SimulatedMachine other) {
+        others.add(other);
+        other.others.add(this);
     }
 
     void failStop() {
@@ -30,6 +34,11 @@ final class SimulatedMachine implements VirtualMachine {
 
     void failResume() {
         resumeFails = true;
+    }
+
+    /** Tells whether it did not stop or resume as it should have. */
+    boolean hasFailed() {
+        return failed;
     }
 
     /** Tells whether it runs now. */
@@ -47,6 +56,7 @@ final class SimulatedMachine implements VirtualMachine {
         world.letOthersRun();
         if (stopFails) {
             stopFails = false;
+            failed = true;
             throw new IOException("the virtual machine does not stop");
         }
         runs = false;
@@ -60,9 +70,10 @@ final class SimulatedMachine implements VirtualMachine {
             throw new IOException("the process has crashed");
         }
         if (resumeFails) {
+            failed = true;
             throw new IOException("the virtual machine does not resume");
         }
-        if (other != null && other.runs()) {
+        if (others.stream().anyMatch(SimulatedMachine::runs)) {
             world.fail("two virtual machines run");
         }
         runs = true;

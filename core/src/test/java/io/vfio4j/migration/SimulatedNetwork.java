@@ -3,8 +3,6 @@ package io.vfio4j.migration;
 
 import io.vfio4j.transport.Connection;
 import io.vfio4j.transport.Listener;
-import io.vfio4j.transport.OutgoingFile;
-import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import io.vfio4j.transport.TransportException;
 import io.vfio4j.transport.TransportException.Problem;
@@ -14,40 +12,32 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What connects the processes of a simulation: bytes arrive in order, after some time, or not at all any more.
  *
- * <p>It can be cut and stalled, and tells of every message that is sent, which is when that is to happen.
+ * <p>It can be cut and stalled, and tells of every connection and message, which is when that is to happen.
  */
 final class SimulatedNetwork {
     static final TransportAddress.Peer ADDRESS = new TransportAddress.Tcp("simulated", 1);
 
     /** What fits into a connection: little, so that a writer waits for its reader. */
-    private static final int CAPACITY = 32 << 10;
+    static final int CAPACITY = 32 << 10;
 
     private static final int MOST_LATENCY_MICROS = 500;
 
     private final SimulatedWorld world;
+    private final Runnable beforeMessage;
     private final List<Wire> wires = new ArrayList<>();
+    private final List<byte[]> firstWords = new ArrayList<>();
     private @Nullable Port port;
     private long stalledUntil;
-    private int messages;
-    private IntConsumer beforeMessage = number -> {};
 
-    SimulatedNetwork(SimulatedWorld world) {
+    /** Makes a network, and says who is told of each connection and message before it goes. */
+    SimulatedNetwork(SimulatedWorld world, Runnable beforeMessage) {
         this.world = world;
-    }
-
-    /** Sets who is told of each message, by its number from 1 on, before it goes. */
-    void beforeMessage(IntConsumer hook) {
-        beforeMessage = hook;
-    }
-
-    int messages() {
-        return messages;
+        this.beforeMessage = beforeMessage;
     }
 
     boolean isListening() {
@@ -92,42 +82,46 @@ final class SimulatedNetwork {
         return open;
     }
 
-    /** Opens what a process sees of the network. */
-    Transport openTransport(SimulatedProcess process) {
-        return new Transport() {
-            @Override
-            public Connection connect(TransportAddress.Peer address, Duration limit) throws TransportException {
-                world.letOthersRun();
-                Port open = port;
-                if (open == null || process.hasCrashed()) {
-                    throw new TransportException(Problem.UNREACHABLE, address + ": nobody listens there", null);
-                }
-                Wire there = wire(process, open.process);
-                Wire back = wire(open.process, process);
-                open.waiting.add(new End(open.process, back, there, limit));
-                return new End(process, there, back, limit);
-            }
+    /** The first message of each connection, in the order in which they were made. */
+    List<byte[]> firstWords() {
+        return firstWords;
+    }
 
-            @Override
-            public Listener listen(TransportAddress.Peer address) {
-                Port opened = new Port(process);
-                port = opened;
-                return opened;
-            }
+    /** Connects at once to whoever listens, in front of those that wait there or behind them; null if nobody does. */
+    @Nullable
+    Connection squeezeIn(SimulatedProcess process, boolean first) {
+        Port open = port;
+        if (open == null || process.hasCrashed()) {
+            return null;
+        }
+        Wire there = wire(process, open.process);
+        Wire back = wire(open.process, process);
+        // What it says first is an answer.
+        back.used = true;
+        End end = new End(open.process, back, there, SimulatedSide.PEER_LIMIT);
+        if (first) {
+            open.waiting.addFirst(end);
+        } else {
+            open.waiting.addLast(end);
+        }
+        return new End(process, there, back, SimulatedSide.PEER_LIMIT);
+    }
 
-            @Override
-            public Connection openFile(TransportAddress.File address, Duration limit) {
-                throw new UnsupportedOperationException("no files are simulated");
-            }
+    Connection connect(SimulatedProcess process, Duration limit) throws TransportException {
+        beforeMessage.run();
+        world.letOthersRun();
+        Connection connection = squeezeIn(process, false);
+        if (connection == null) {
+            throw new TransportException(Problem.UNREACHABLE, ADDRESS + ": nobody listens there", null);
+        }
+        connection.limit(limit);
+        return connection;
+    }
 
-            @Override
-            public OutgoingFile createFile(TransportAddress.File address, Duration limit) {
-                throw new UnsupportedOperationException("no files are simulated");
-            }
-
-            @Override
-            public void close() {}
-        };
+    Listener listen(SimulatedProcess process) {
+        Port opened = new Port(process);
+        port = opened;
+        return opened;
     }
 
     private Wire wire(SimulatedProcess writer, SimulatedProcess reader) {
@@ -143,6 +137,7 @@ final class SimulatedNetwork {
         private final SimulatedProcess writer;
         private final SimulatedProcess reader;
         private final Deque<Packet> packets = new ArrayDeque<>();
+        private boolean used;
         private int inFlight;
         private boolean broken;
         private boolean writerClosed;
@@ -214,8 +209,11 @@ final class SimulatedNetwork {
 
         @Override
         public void write(ByteBuffer from) throws TransportException {
-            int number = ++messages;
-            beforeMessage.accept(number);
+            if (!out.used) {
+                out.used = true;
+                firstWords.add(copy(from).array());
+            }
+            beforeMessage.run();
             boolean inTime = world.await(Math.min(last, world.now() + limit), () -> out.takesMore() || closed);
             if (closed || out.broken || out.readerClosed || process.hasCrashed()) {
                 throw ended();
@@ -223,15 +221,20 @@ final class SimulatedNetwork {
             if (!inTime) {
                 throw silent();
             }
-            ByteBuffer copy = ByteBuffer.allocate(from.remaining()).put(from).flip();
+            ByteBuffer copy = copy(from);
+            from.position(from.limit());
             out.inFlight += copy.remaining();
             Packet before = out.packets.peekLast();
             long arrival = world.now() + (1 + world.random().nextInt(MOST_LATENCY_MICROS)) * SimulatedWorld.MICRO;
             arrival = before == null ? arrival : Math.max(before.arrival, arrival);
             out.packets.add(new Packet(copy, arrival));
             world.wakeAt(arrival);
-            world.note("sends message " + number + " of " + copy.remaining() + " bytes");
+            world.note("sends " + copy.remaining() + " bytes");
             world.letOthersRun();
+        }
+
+        private static ByteBuffer copy(ByteBuffer from) {
+            return ByteBuffer.allocate(from.remaining()).put(from.duplicate()).flip();
         }
 
         @Override

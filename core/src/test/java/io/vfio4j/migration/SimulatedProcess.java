@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
+import io.vfio4j.transport.Connection;
+import io.vfio4j.transport.Listener;
+import io.vfio4j.transport.OutgoingFile;
 import io.vfio4j.transport.Transport;
+import io.vfio4j.transport.TransportAddress;
+import io.vfio4j.transport.TransportException;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
@@ -16,12 +22,14 @@ final class SimulatedProcess implements Execution {
     private final String name;
     private final SimulatedWorld world;
     private final SimulatedNetwork network;
+    private final SimulatedDisk disk;
     private boolean crashed;
 
-    SimulatedProcess(String name, SimulatedWorld world, SimulatedNetwork network) {
+    SimulatedProcess(String name, SimulatedWorld world, SimulatedNetwork network, SimulatedDisk disk) {
         this.name = name;
         this.world = world;
         this.network = network;
+        this.disk = disk;
     }
 
     String name() {
@@ -60,7 +68,30 @@ final class SimulatedProcess implements Execution {
 
     @Override
     public Transport openTransport() {
-        return network.openTransport(this);
+        return new Transport() {
+            @Override
+            public Connection connect(TransportAddress.Peer address, Duration limit) throws TransportException {
+                return network.connect(SimulatedProcess.this, limit);
+            }
+
+            @Override
+            public Listener listen(TransportAddress.Peer address) {
+                return network.listen(SimulatedProcess.this);
+            }
+
+            @Override
+            public Connection openFile(TransportAddress.File address) throws TransportException {
+                return disk.open(SimulatedProcess.this, address);
+            }
+
+            @Override
+            public OutgoingFile createFile(TransportAddress.File address) throws TransportException {
+                return disk.create(SimulatedProcess.this, address);
+            }
+
+            @Override
+            public void close() {}
+        };
     }
 
     @Override

@@ -38,7 +38,6 @@ final class SimulatedWorld {
     private volatile @Nullable AssertionError broken;
     private long traceHash;
     private long now = SECOND;
-    private int steps;
 
     /** Ends a thread of a simulation that has failed. */
     private static final class Ended extends Error {
@@ -87,8 +86,9 @@ final class SimulatedWorld {
         return now;
     }
 
-    int steps() {
-        return steps;
+    /** Tells whether the caller is one of the threads. */
+    boolean isRunning() {
+        return current != null;
     }
 
     /** Adds a thread. */
@@ -187,7 +187,6 @@ final class SimulatedWorld {
             over.countDown();
             threads.forEach(thread -> LockSupport.unpark(thread.thread));
         } else {
-            steps++;
             now += MICRO;
             current = next;
             LockSupport.unpark(next.thread);

@@ -12,16 +12,18 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** Both ends of a migration of any handlers, in this JVM, over a Unix socket. */
+/** Both ends of a migration of any handlers, in this JVM, over a Unix socket or what else each is told. */
 public final class TwoSides {
     final RecordingVm sourceVm = new RecordingVm();
     final RecordingVm destinationVm = new RecordingVm();
     final Recorder sourceEvents = new Recorder();
     final Recorder destinationEvents = new Recorder();
     private final LibC libc;
-    private final TransportAddress address;
+    private Function<String, TransportAddress> sourceTo;
+    private TransportAddress destinationFrom;
     private @Nullable OutgoingMigration outgoing;
     private @Nullable IncomingMigration incoming;
 
@@ -48,7 +50,16 @@ public final class TwoSides {
 
     TwoSides(LibC libc, Path folder) {
         this.libc = libc;
-        this.address = new TransportAddress.Unix(folder.resolve("socket"));
+        TransportAddress socket = new TransportAddress.Unix(folder.resolve("socket"));
+        this.sourceTo = listening -> socket;
+        this.destinationFrom = socket;
+    }
+
+    /** Sets where the source migrates to, by what the destination has said of where it listens, and it from. */
+    TwoSides over(Function<String, TransportAddress> to, TransportAddress from) {
+        sourceTo = to;
+        destinationFrom = from;
+        return this;
     }
 
     /** Migrates between handlers that need nothing but memory, and fails unless both sides complete. */
@@ -87,16 +98,16 @@ public final class TwoSides {
         try (ExecutorService executor = Executors.newSingleThreadExecutor()) {
             Future<LoadReport> loading = executor.submit(() -> {
                 try {
-                    return destination.run(address);
+                    return destination.run(destinationFrom);
                 } finally {
                     destinationEvents.listening.add("over");
                 }
             });
-            destinationEvents.listening.take();
+            String listening = destinationEvents.listening.take();
             MigrationReport report = null;
             MigrationException failure = null;
             try {
-                report = source.run(address);
+                report = source.run(sourceTo.apply(listening));
             } catch (MigrationException e) {
                 failure = e;
                 // Where the source gave up before it connected, nobody else comes.
@@ -106,6 +117,9 @@ public final class TwoSides {
                 return new Outcome(report, failure, loading.get(), null);
             } catch (ExecutionException e) {
                 return new Outcome(report, failure, null, (MigrationException) e.getCause());
+            } finally {
+                sourceEvents.assertNothingWrong();
+                destinationEvents.assertNothingWrong();
             }
         }
     }

@@ -4,6 +4,7 @@ package io.vfio4j.transport;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.vfio4j.ffm.LibC;
 import io.vfio4j.testing.LeakCheck;
 import io.vfio4j.testing.Seed;
 import io.vfio4j.transport.TransportException.Problem;
@@ -43,7 +44,7 @@ class ConnectionTest {
 
     @BeforeEach
     void start() {
-        transport = new SystemTransport(ConnectionTest::newThread);
+        transport = new SystemTransport(LibC.system(), ConnectionTest::newThread);
     }
 
     @AfterEach
@@ -251,7 +252,7 @@ class ConnectionTest {
     @Test
     void shouldGiveTheFileItsNameOnCommitOnly() throws IOException {
         TransportAddress.File address = new TransportAddress.File(folder.resolve("state"));
-        try (OutgoingFile file = transport.createFile(address, LONG)) {
+        try (OutgoingFile file = transport.createFile(address)) {
             file.connection().write(direct(new byte[] {1, 2, 3}));
             file.force();
             try (var entries = Files.list(folder)) {
@@ -263,7 +264,7 @@ class ConnectionTest {
             assertThat(address.path()).hasBinaryContent(new byte[] {1, 2, 3});
         }
         assertThat(folder).isDirectoryContaining(entry -> entry.equals(address.path()));
-        try (Connection read = transport.openFile(address, LONG)) {
+        try (Connection read = transport.openFile(address)) {
             assertThat(receive(read, 3)).containsExactly(1, 2, 3);
             assertThat(read.atEnd(ByteBuffer.allocateDirect(1))).isTrue();
         }
@@ -271,7 +272,7 @@ class ConnectionTest {
 
     @Test
     void shouldLeaveNothingWhenTheFileIsClosedBeforeItsCommit() throws IOException {
-        try (OutgoingFile file = transport.createFile(new TransportAddress.File(folder.resolve("state")), LONG)) {
+        try (OutgoingFile file = transport.createFile(new TransportAddress.File(folder.resolve("state")))) {
             file.connection().write(direct(new byte[10]));
         }
         assertThat(folder).isEmptyDirectory();
@@ -279,7 +280,7 @@ class ConnectionTest {
 
     @Test
     void shouldLeaveNothingWhenTheFileIsDiscardedAfterItsCommit() throws IOException {
-        try (OutgoingFile file = transport.createFile(new TransportAddress.File(folder.resolve("state")), LONG)) {
+        try (OutgoingFile file = transport.createFile(new TransportAddress.File(folder.resolve("state")))) {
             file.commit();
             file.discard();
         }
@@ -289,21 +290,21 @@ class ConnectionTest {
     @Test
     void shouldReplaceNoFile() throws IOException {
         TransportAddress.File address = new TransportAddress.File(folder.resolve("state"));
-        try (OutgoingFile file = transport.createFile(address, LONG)) {
+        try (OutgoingFile file = transport.createFile(address)) {
             Files.writeString(address.path(), "mine");
             assertThat(failing(file::commit)).hasMessageContaining("exists already");
         }
         assertThat(address.path()).hasContent("mine");
-        assertThat(failing(() -> transport.createFile(address, LONG).close()))
+        assertThat(failing(() -> transport.createFile(address).close()))
                 .hasMessage(address + ": exists already; remove it or choose another name");
     }
 
     @Test
     void shouldSayWhyWhenThereIsNoSuchFolderOrFile() {
         TransportAddress.File address = new TransportAddress.File(folder.resolve("none/state"));
-        assertThat(failing(() -> transport.createFile(address, LONG).close()))
+        assertThat(failing(() -> transport.createFile(address).close()))
                 .hasMessage(address + ": cannot be made: no such folder");
-        assertThat(failing(() -> transport.openFile(address, LONG).close())).hasMessage(address + ": no such file");
+        assertThat(failing(() -> transport.openFile(address).close())).hasMessage(address + ": no such file");
     }
 
     private TransportAddress.Peer peer(String text) {

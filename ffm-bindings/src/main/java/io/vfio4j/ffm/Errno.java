@@ -65,6 +65,8 @@ public enum Errno {
     EOVERFLOW(75),
     /** File descriptor in bad state. */
     EBADFD(77),
+    /** The fd is no socket. */
+    ENOTSOCK(88),
     /** Message too long. */
     EMSGSIZE(90),
     /** Operation not supported. */
@@ -73,6 +75,8 @@ public enum Errno {
     ECONNRESET(104),
     /** No buffer space. */
     ENOBUFS(105),
+    /** The socket is not connected. */
+    ENOTCONN(107),
     /** The wait took too long. */
     ETIMEDOUT(110),
     /** Nobody listens there. */

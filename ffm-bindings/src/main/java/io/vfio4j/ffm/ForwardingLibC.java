@@ -132,6 +132,11 @@ public class ForwardingLibC implements LibC {
     }
 
     @Override
+    public int shutdown(int fd, int how) {
+        return real.shutdown(fd, how);
+    }
+
+    @Override
     public int setsockopt(int fd, int level, int option, MemorySegment value) {
         return real.setsockopt(fd, level, option, value);
     }

@@ -60,6 +60,10 @@ public interface LibC {
     int SOCK_STREAM = 1;
     /** {@code SOCK_CLOEXEC}: the socket is closed on {@code execve}. */
     int SOCK_CLOEXEC = 0x80000;
+    /** {@code SHUT_RD}: nothing more is received. */
+    int SHUT_RD = 0;
+    /** {@code SHUT_RDWR}: nothing more is received or sent. */
+    int SHUT_RDWR = 2;
 
     /**
      * Returns the C library of this process.
@@ -287,6 +291,16 @@ public interface LibC {
      * @return 0, or {@code -errno}
      */
     int connect(int fd, MemorySegment address);
+
+    /**
+     * Ends a connection, or one direction of it: {@code shutdown(2)}. What blocks on the socket comes back, whichever
+     * fd of it that is; the fds stay open.
+     *
+     * @param fd the socket
+     * @param how {@code SHUT_*}
+     * @return 0, or {@code -errno}; {@code -ENOTCONN} for a socket that is not connected
+     */
+    int shutdown(int fd, int how);
 
     /**
      * Sets an option of a socket: {@code setsockopt(2)}.

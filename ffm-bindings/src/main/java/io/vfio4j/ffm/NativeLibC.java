@@ -83,6 +83,8 @@ final class NativeLibC implements LibC {
             function("socket", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
     private static final MethodHandle CONNECT =
             function("connect", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle SHUTDOWN =
+            function("shutdown", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
     private static final MethodHandle SETSOCKOPT =
             function("setsockopt", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
     private static final MethodHandle GETSOCKOPT =
@@ -318,6 +320,16 @@ final class NativeLibC implements LibC {
         try {
             int length = Math.toIntExact(address.byteSize());
             return result((int) CONNECT.invokeExact(errno, fd, address, length), errno);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int shutdown(int fd, int how) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            return result((int) SHUTDOWN.invokeExact(errno, fd, how), errno);
         } catch (Throwable t) {
             throw unexpected(t);
         }

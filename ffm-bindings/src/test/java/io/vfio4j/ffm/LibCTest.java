@@ -210,12 +210,41 @@ class LibCTest {
     }
 
     @Test
+    void shouldShutDownOneDirectionOrBoth() {
+        int[] pair = socketpair();
+        MemorySegment buffer = arena.allocate(8);
+        assertThat(libc.shutdown(pair[0], LibC.SHUT_RD)).isZero();
+        assertThat(libc.read(pair[0], buffer, 0, 8)).isZero();
+        assertThat(libc.write(pair[0], buffer, 0, 8)).isEqualTo(8);
+        assertThat(libc.shutdown(pair[0], LibC.SHUT_RDWR)).isZero();
+        assertThat(libc.write(pair[0], buffer, 0, 8)).isEqualTo(Errno.EPIPE.negated());
+        assertThat(libc.read(pair[1], buffer, 0, 8)).isEqualTo(8);
+        assertThat(libc.read(pair[1], buffer, 0, 8)).isZero();
+    }
+
+    @Test
+    void shouldEndAReadThatBlocksByShuttingAnotherFdOfTheSocketDown() throws Exception {
+        int[] pair = socketpair();
+        int other = own(libc.dup(pair[0]));
+        MemorySegment buffer = arena.allocate(8);
+        try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
+            Future<Long> reading = thread.submit(() -> libc.read(pair[0], buffer, 0, 8));
+            assertThat(libc.shutdown(other, LibC.SHUT_RDWR)).isZero();
+            assertThat(reading.get()).isZero();
+        }
+    }
+
+    @Test
     void shouldReturnTheErrnoOfSocketCalls() {
         assertThat(Errno.describe(libc.socketpair(-1, LibC.SOCK_STREAM, arena.allocate(8, 4))))
                 .isEqualTo("errno 97");
         MemorySegment message = MsgHdr.STRUCT.allocate(arena);
         assertThat(libc.sendmsg(memfd(0), message, 0)).isEqualTo(-88);
         assertThat(libc.recvmsg(NO_SUCH_FD, message, 0)).isEqualTo(Errno.EBADF.negated());
+        int socket = own(libc.socket(LibC.AF_INET, LibC.SOCK_STREAM | LibC.SOCK_CLOEXEC, 0));
+        assertThat(libc.shutdown(socket, LibC.SHUT_RDWR)).isEqualTo(Errno.ENOTCONN.negated());
+        assertThat(libc.shutdown(memfd(0), LibC.SHUT_RDWR)).isEqualTo(Errno.ENOTSOCK.negated());
+        assertThat(libc.shutdown(socketpair()[0], -1)).isEqualTo(Errno.EINVAL.negated());
     }
 
     @Test

@@ -67,7 +67,7 @@ class ArchitectureTest {
             .whereLayer("stream")
             .mayOnlyAccessLayers("buffer")
             .whereLayer("transport")
-            .mayOnlyAccessLayers("buffer")
+            .mayOnlyAccessLayers("ffm")
             .whereLayer("migration")
             .mayOnlyAccessLayers("ffm", "buffer", "device", "stream", "transport", "observe")
             .whereLayer("emulator")

@@ -184,6 +184,11 @@ public final class VfioDeviceHandler implements StateHandler {
     }
 
     @Override
+    public long stepNanos() {
+        return saving == null ? 0 : device.lastArcNanos();
+    }
+
+    @Override
     public boolean iterates() {
         return saving != null && saving.phase().isPreCopy();
     }
@@ -255,7 +260,12 @@ public final class VfioDeviceHandler implements StateHandler {
 
     @Override
     public void quiesce() throws IOException {
-        if (saving != null) {
+        if (loading != null) {
+            // It runs at the destination, but not all of the others do.
+            if (device.features().p2p() && device.state() == MigrationState.RUNNING) {
+                keepingState(MigrationState.RUNNING_P2P, MigrationState.STOP);
+            }
+        } else if (saving != null) {
             saving.quiesce(MigrationState.RUNNING);
         } else if (isRunning() && device.features().p2p()) {
             device.setState(MigrationState.RUNNING_P2P, MigrationState.RUNNING);
@@ -397,16 +407,24 @@ public final class VfioDeviceHandler implements StateHandler {
         }
     }
 
-    /** A reset would lose what the device holds, so STOP is where to recover to, and to try again from. */
+    /** Where a step up begins: the other devices may have taken it, and are not to run beside one that is stopped. */
+    private MigrationState stepBelow(MigrationState target) {
+        return target == MigrationState.RUNNING && device.features().p2p()
+                ? MigrationState.RUNNING_P2P
+                : MigrationState.STOP;
+    }
+
+    /** A reset would lose what the device holds, so the step's beginning is where to recover to and to try again. */
     private void again(MigrationState target) throws VfioException {
+        MigrationState recover = stepBelow(target);
         try {
-            device.setState(target, MigrationState.STOP);
+            device.setState(target, recover);
         } catch (VfioException e) {
-            if (e.deviceWasReset() || e.stateAfter() != MigrationState.STOP) {
+            if (e.deviceWasReset() || e.stateAfter() != recover) {
                 throw e;
             }
             try {
-                device.setState(target, MigrationState.STOP);
+                device.setState(target, recover);
             } catch (VfioException second) {
                 second.addSuppressed(e);
                 throw second;
@@ -415,9 +433,20 @@ public final class VfioDeviceHandler implements StateHandler {
     }
 
     /** The source has let go: recovering by a reset would lose the only copy of the state. */
-    private void run(MigrationState target) throws VfioException {
+    private void run(MigrationState target) throws IOException {
+        MigrationState from = stepBelow(target);
+        MigrationState now = device.state();
+        if (now != from) {
+            lost = true;
+            throw new IOException("it is in " + now + ", not in " + from
+                    + "; the device was reset or taken to another state, and what was loaded is lost");
+        }
+        keepingState(target, from);
+    }
+
+    private void keepingState(MigrationState target, MigrationState recover) throws VfioException {
         try {
-            device.setState(target, MigrationState.STOP);
+            device.setState(target, recover);
         } catch (VfioException e) {
             lost |= e.deviceWasReset();
             throw e;
@@ -447,9 +476,19 @@ public final class VfioDeviceHandler implements StateHandler {
         return !lost;
     }
 
+    /** All is as before the first migration, but that a doubt about this one can still be resolved. */
     @Override
     public void cleanup() {
         closeSessions();
+        saving = null;
+        loading = null;
+        estimate = PrecopyInfo.EMPTY;
+        stopCopyLength = 0;
+        acksWanted = 0;
+        reinitSeen = false;
+        drained = false;
+        lost = false;
+        lateConfig = null;
     }
 
     private void closeSessions() {

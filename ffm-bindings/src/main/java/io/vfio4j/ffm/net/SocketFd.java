@@ -25,6 +25,16 @@ public record SocketFd(LibC libc, int fd) {
     }
 
     /**
+     * {@code shutdown(2)}.
+     *
+     * @param how {@link LibC#SHUT_RD} or {@link LibC#SHUT_RDWR}
+     * @return 0, or {@code -errno}
+     */
+    public int shutdown(int how) {
+        return libc.shutdown(fd, how);
+    }
+
+    /**
      * {@code setsockopt(2)}.
      *
      * @param level such as {@link Sockets#SOL_SOCKET}

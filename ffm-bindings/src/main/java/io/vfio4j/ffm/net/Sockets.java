@@ -23,6 +23,9 @@ public final class Sockets {
     /** Level: options of TCP. */
     public static final int IPPROTO_TCP = 6;
 
+    /** Option of every socket: its type, such as {@link LibC#SOCK_STREAM}. */
+    public static final int SO_TYPE = 3;
+
     /** Option of every socket: the error of a connection attempt. */
     public static final int SO_ERROR = 4;
 
@@ -43,6 +46,9 @@ public final class Sockets {
 
     /** IPv6: an entry of the error queue. */
     public static final int IPV6_RECVERR = 25;
+
+    /** Message flag: what is received stays there to be received again. */
+    public static final int MSG_PEEK = 0x2;
 
     /** Message flag: what goes beside the message was cut short. */
     public static final int MSG_CTRUNC = 0x8;

@@ -7,7 +7,6 @@ import io.vfio4j.device.DeviceAddress;
 import io.vfio4j.device.MigrationState;
 import io.vfio4j.device.VfioDevice;
 import io.vfio4j.device.VfioHost;
-import io.vfio4j.it.contract.DeviceContract;
 import io.vfio4j.it.lab.Vfio4j.Report;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -40,9 +39,6 @@ class EndToEndTest {
 
     /** So that pre-copy ends on a machine that is too busy to keep up with the device, too. */
     private static final String[] ENDS_ANYHOW = {"--max-time", "60s", "--on-no-convergence", "switch-over"};
-
-    /** Behind the stream's header of 24 bytes come the first port's eight registers; the last is for scratch. */
-    private static final int SCRATCH_REGISTER_AT = 24 + 7;
 
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
 
@@ -149,15 +145,9 @@ class EndToEndTest {
         assertSerialPortMigrated(reports, source, destination, state);
     }
 
-    /** Loads a state that no fresh port holds, and returns it. */
     private static byte[] giveState(Mdev mdev, int scratch) throws IOException {
         try (VfioDevice device = VfioHost.system().open(mdev.cdev())) {
-            device.setState(MigrationState.STOP, MigrationState.RUNNING);
-            byte[] state = DeviceContract.stateOf(device);
-            state[SCRATCH_REGISTER_AT] = (byte) scratch;
-            DeviceContract.load(device, state);
-            device.setState(MigrationState.RUNNING);
-            return state;
+            return SerialPort.giveState(device, scratch);
         }
     }
 
@@ -171,8 +161,7 @@ class EndToEndTest {
         }
         try (VfioDevice device = VfioHost.system().open(destination.cdev())) {
             assertThat(device.state()).isEqualTo(MigrationState.RUNNING);
-            device.setState(MigrationState.STOP, MigrationState.RUNNING);
-            assertThat(DeviceContract.stateOf(device)).isEqualTo(state);
+            assertThat(SerialPort.stateOf(device)).isEqualTo(state);
         }
     }
 

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Stream;
 
@@ -74,12 +75,17 @@ final class Mdev implements AutoCloseable {
 
     /** When the test device logged this event last, in nanoseconds of CLOCK_MONOTONIC. */
     long timeOf(String event) throws IOException {
+        return timeOfLast(Set.of(event));
+    }
+
+    /** When the test device logged one of these events last. */
+    long timeOfLast(Set<String> events) throws IOException {
         return attribute("log")
                 .lines()
-                .filter(line -> event(line).equals(event))
+                .filter(line -> events.contains(event(line)))
                 .mapToLong(line -> Long.parseLong(line.substring(0, line.indexOf(' '))))
                 .reduce((earlier, later) -> later)
-                .orElseThrow(() -> new IOException("not in the log: " + event));
+                .orElseThrow(() -> new IOException("not in the log: " + events));
     }
 
     private static String event(String line) {

@@ -21,7 +21,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * The command {@code vfio4j}, as its jar, in a process of its own. Closing it ends the process.
+ * The command {@code vfio4j}, as its jar, or another program that uses the library, in a process of its own. Closing it
+ * ends the process.
  *
  * <p>Not by way of the script of that name, which would build what is not built.
  */
@@ -37,9 +38,15 @@ final class Vfio4j implements AutoCloseable {
     private final Thread outReader;
     private final Thread errReader;
 
-    private Vfio4j(List<String> command, List<String> arguments) throws IOException {
-        this.commandLine = "vfio4j " + String.join(" ", arguments);
-        this.process = new ProcessBuilder(command).start();
+    private Vfio4j(String name, List<String> program, List<String> arguments) throws IOException {
+        List<String> words = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1"));
+        words.addAll(program);
+        words.addAll(arguments);
+        this.commandLine = name + " " + String.join(" ", arguments);
+        this.process = new ProcessBuilder(words).start();
         this.outReader = reader(
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8)), out);
         this.errReader = reader(
@@ -50,17 +57,27 @@ final class Vfio4j implements AutoCloseable {
     static Vfio4j start(String... arguments) throws IOException {
         Path root = Path.of(System.getProperty("vfio4j.root", ""));
         Path target = root.resolve("cli").resolve("target");
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "--enable-native-access=io.vfio4j.ffm",
-                "-p",
-                jar(target) + File.pathSeparator + target.resolve("lib"),
-                "-m",
-                "io.vfio4j.cli/io.vfio4j.cli.Main"));
-        command.addAll(List.of(arguments));
-        return new Vfio4j(command, List.of(arguments));
+        return new Vfio4j(
+                "vfio4j",
+                List.of(
+                        "--enable-native-access=io.vfio4j.ffm",
+                        "-p",
+                        jar(target) + File.pathSeparator + target.resolve("lib"),
+                        "-m",
+                        "io.vfio4j.cli/io.vfio4j.cli.Main"),
+                List.of(arguments));
+    }
+
+    /** Starts a program of the tests with these words. */
+    static Vfio4j start(Class<?> program, String... arguments) throws IOException {
+        return new Vfio4j(
+                program.getSimpleName(),
+                List.of(
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        program.getName()),
+                List.of(arguments));
     }
 
     private static Path jar(Path target) throws IOException {
