@@ -12,7 +12,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -25,8 +27,8 @@ final class Child implements AutoCloseable {
 
     private final String name;
     private final Process process;
-    private final StringBuffer out = new StringBuffer();
-    private final StringBuffer err = new StringBuffer();
+    private final Queue<String> out = new ConcurrentLinkedQueue<>();
+    private final Queue<String> err = new ConcurrentLinkedQueue<>();
     private final CompletableFuture<String> address = new CompletableFuture<>();
     private final List<Sample> samples = new ArrayList<>();
     private final List<Thread> threads = new ArrayList<>();
@@ -48,17 +50,17 @@ final class Child implements AutoCloseable {
         return Thread.ofPlatform().daemon().start(body);
     }
 
-    private void read(InputStream from, StringBuffer to) {
+    private void read(InputStream from, Queue<String> to) {
         try (BufferedReader reader = new BufferedReader(new InputStreamReader(from, StandardCharsets.UTF_8))) {
             for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-                to.append(line).append('\n');
+                to.add(line);
                 int at = line.indexOf(LISTENING);
                 if (at >= 0) {
                     address.complete(line.substring(at + LISTENING.length()));
                 }
             }
         } catch (IOException e) {
-            to.append(e);
+            to.add(e.toString());
         }
     }
 
@@ -97,10 +99,6 @@ final class Child implements AutoCloseable {
                 .orElse(0);
     }
 
-    long pid() {
-        return process.pid();
-    }
-
     boolean isAlive() {
         return process.isAlive();
     }
@@ -110,27 +108,31 @@ final class Child implements AutoCloseable {
         try {
             return address.get(seconds, TimeUnit.SECONDS);
         } catch (TimeoutException | ExecutionException e) {
-            throw new IOException(name + ": does not listen\n" + err, e);
+            throw new IOException(name + ": does not listen\n" + err(), e);
         }
     }
 
     /** Waits until it has ended well, and returns what it printed. */
     String await(int seconds) throws IOException, InterruptedException {
         if (!process.waitFor(seconds, TimeUnit.SECONDS)) {
-            throw new IOException(name + ": does not end within " + seconds + " s\n" + err);
+            throw new IOException(name + ": does not end within " + seconds + " s\n" + err());
         }
         for (Thread each : threads) {
             each.join(TimeUnit.SECONDS.toMillis(seconds));
         }
         if (process.exitValue() != 0) {
-            throw new IOException(name + ": ended with " + process.exitValue() + "\n" + out + err);
+            throw new IOException(name + ": ended with " + process.exitValue() + "\n" + text(out) + err());
         }
-        return out.toString();
+        return text(out);
+    }
+
+    private static String text(Queue<String> lines) {
+        return String.join("\n", lines);
     }
 
     /** What it has printed on standard error. */
     String err() {
-        return err.toString();
+        return text(err);
     }
 
     /** What it has used so far. */
@@ -141,8 +143,8 @@ final class Child implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         process.destroyForcibly();
-        process.waitFor();
+        process.onExit().join();
     }
 }

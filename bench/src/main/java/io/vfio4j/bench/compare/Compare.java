@@ -210,7 +210,10 @@ public final class Compare {
             failed = true;
             System.err.println(e);
             return Measurement.failed(
-                    stage.scenario(), peer.name(), round, String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+                    stage.scenario(),
+                    peer.name(),
+                    round,
+                    String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
         } finally {
             Files.deleteIfExists(stage.file());
         }

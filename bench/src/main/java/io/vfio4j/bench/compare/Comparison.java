@@ -50,8 +50,7 @@ record Comparison(List<Measurement> measurements) {
         List<Double> ratios = new ArrayList<>();
         for (Measurement ours : of(scenario, peer)) {
             of(scenario, to).stream()
-                    .filter(theirs ->
-                            theirs.round() == ours.round() && theirs.isComplete() && ours.isComplete())
+                    .filter(theirs -> theirs.round() == ours.round() && theirs.isComplete() && ours.isComplete())
                     .forEach(theirs -> ratios.add(metric.of(ours) / metric.of(theirs)));
         }
         return Spread.of(ratios);
@@ -62,7 +61,8 @@ record Comparison(List<Measurement> measurements) {
         Comparator<String> byMedian = Comparator.comparingDouble(
                 peer -> spread(scenario, peer, metric).median());
         return peers(scenario).stream()
-                .filter(peer -> peer.startsWith(prefix) && spread(scenario, peer, metric).isKnown())
+                .filter(peer -> peer.startsWith(prefix)
+                        && spread(scenario, peer, metric).isKnown())
                 .min(metric == Metric.RATE ? byMedian.reversed() : byMedian);
     }
 }

@@ -93,6 +93,8 @@ final class CopyProgram implements Peer {
     /** It knows its own use to the tick, and may end before it is sampled. */
     private static Usage usage(Child child, JsonObject report) {
         return child.usage()
-                .own(report.get("cpuNanos").getAsLong(), report.get("peakRssBytes").getAsLong());
+                .own(
+                        report.get("cpuNanos").getAsLong(),
+                        report.get("peakRssBytes").getAsLong());
     }
 }

@@ -97,7 +97,9 @@ final class CopyTool implements Peer {
         String program = Files.exists(own) ? own.toString() : "socat";
         return new Child(
                 List.of(program, "-d", "-d", "-b", "1048576", "-u", from, to),
-                Map.of("LD_LIBRARY_PATH", packages.resolve("lib/x86_64-linux-gnu").toString()));
+                Map.of(
+                        "LD_LIBRARY_PATH",
+                        packages.resolve("lib/x86_64-linux-gnu").toString()));
     }
 
     private static Outcome outcome(long bytes, long nanos, Usage source, Usage destination) {

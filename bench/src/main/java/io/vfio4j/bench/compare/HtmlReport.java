@@ -12,8 +12,7 @@ final class HtmlReport {
     private static final int VALUE = 150;
     private static final List<Metric> CHARTS =
             List.of(Metric.RATE, Metric.DOWNTIME, Metric.SOURCE_CPU, Metric.DESTINATION_CPU);
-    private static final String STYLE =
-            """
+    private static final String STYLE = """
             body { font: 15px sans-serif; margin: 2em auto; max-width: 1400px; color: #222 }
             table { border-collapse: collapse } td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: left }
             .met { color: #060 } .missed { color: #a00; font-weight: bold } .none { color: #777 }
@@ -35,11 +34,13 @@ final class HtmlReport {
     }
 
     private void page(List<String> facts) {
-        html.append("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>vfio4j and its peers</title>\n<style>\n")
+        html.append(
+                        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>vfio4j and its peers</title>\n<style>\n")
                 .append(STYLE)
                 .append("</style></head><body>\n<h1>vfio4j and its peers</h1>\n<ul>\n");
         facts.forEach(fact -> html.append("<li>").append(escape(fact)).append("</li>\n"));
-        html.append("</ul>\n<h2>Targets</h2>\n<p>Ratios of vfio4j to the peer in the same round: median (least...greatest).</p>\n");
+        html.append(
+                "</ul>\n<h2>Targets</h2>\n<p>Ratios of vfio4j to the peer in the same round: median (least...greatest).</p>\n");
         targets();
         for (Scenario scenario : comparison.scenarios()) {
             html.append("<h2>")
@@ -54,7 +55,8 @@ final class HtmlReport {
     }
 
     private void targets() {
-        html.append("<table>\n<tr><th>target</th><th>bound</th><th>scenario</th><th>against</th><th>ratio</th><th></th></tr>\n");
+        html.append(
+                "<table>\n<tr><th>target</th><th>bound</th><th>scenario</th><th>against</th><th>ratio</th><th></th></tr>\n");
         for (Target target : Target.all()) {
             List<Target.Verdict> verdicts = target.verdicts(comparison);
             if (verdicts.isEmpty()) {
@@ -92,14 +94,19 @@ final class HtmlReport {
         if (most <= 0) {
             return;
         }
-        html.append(format(
+        html.append(String.format(
+                Locale.ROOT,
                 "<svg width=\"%d\" height=\"%d\" role=\"img\" aria-label=\"%s\">\n<text x=\"0\" y=\"15\" font-weight=\"bold\">%s</text>\n",
-                LABEL + WIDTH + VALUE, (peers.size() + 1) * ROW + 6, metric, metric));
+                LABEL + WIDTH + VALUE,
+                (peers.size() + 1) * ROW + 6,
+                metric,
+                metric));
         int y = ROW;
         for (String peer : peers) {
             Spread spread = comparison.spread(scenario, peer, metric);
             int middle = y + ROW / 2;
-            html.append(format(
+            html.append(String.format(
+                    Locale.ROOT,
                     "<text x=\"0\" y=\"%d\">%s</text><rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>"
                             + "<text x=\"%d\" y=\"%d\">%s</text>\n",
                     middle + 5,
@@ -116,16 +123,14 @@ final class HtmlReport {
                     .filter(Measurement::isComplete)
                     .mapToDouble(metric::of)
                     .filter(value -> !Double.isNaN(value))
-                    .forEach(value -> html.append(format(
+                    .forEach(value -> html.append(String.format(
+                            Locale.ROOT,
                             "<circle cx=\"%.1f\" cy=\"%d\" r=\"3\" fill=\"#222\"/>\n",
-                            LABEL + value / most * WIDTH, middle)));
+                            LABEL + value / most * WIDTH,
+                            middle)));
             y += ROW;
         }
         html.append("</svg>\n");
-    }
-
-    private static String format(String format, Object... values) {
-        return String.format(Locale.ROOT, format, values);
     }
 
     static String escape(String text) {

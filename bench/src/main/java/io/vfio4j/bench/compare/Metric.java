@@ -17,9 +17,7 @@ enum Metric {
     DOWNTIME("ms") {
         @Override
         double of(Measurement m) {
-            return m.downtimeNanos() >= 0 && !m.scenario().route().isFile()
-                    ? m.downtimeNanos() / 1e6
-                    : Double.NaN;
+            return m.downtimeNanos() >= 0 && !m.scenario().route().isFile() ? m.downtimeNanos() / 1e6 : Double.NaN;
         }
     },
     /** What the source computes for a GiB. */

@@ -84,8 +84,7 @@ final class QemuPair implements Peer {
         }
     }
 
-    private Outcome migrate(
-            Stage stage, Qmp monitor, Child source, String to, @Nullable Child destination)
+    private Outcome migrate(Stage stage, Qmp monitor, Child source, String to, @Nullable Child destination)
             throws IOException, InterruptedException {
         monitor.execute("{'execute':'migrate','arguments':{'uri':'" + to + "'}}");
         String end = monitor.awaitEnd(stage.maxSeconds());
@@ -174,8 +173,7 @@ final class QemuPair implements Peer {
                 command,
                 Map.of(
                         "LD_LIBRARY_PATH",
-                        packages.resolve("usr/lib/x86_64-linux-gnu") + ":"
-                                + packages.resolve("lib/x86_64-linux-gnu")));
+                        packages.resolve("usr/lib/x86_64-linux-gnu") + ":" + packages.resolve("lib/x86_64-linux-gnu")));
     }
 
     private static Path bios(Path folder) throws IOException {

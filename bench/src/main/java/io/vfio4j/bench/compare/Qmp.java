@@ -48,14 +48,15 @@ final class Qmp implements AutoCloseable {
     }
 
     private void read() {
-        try (BufferedReader reader =
-                new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8))) {
+        try (BufferedReader reader = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8))) {
             for (String line = reader.readLine(); line != null; line = reader.readLine()) {
                 JsonObject message = JsonParser.parseString(line).getAsJsonObject();
                 if (message.has("return") || message.has("error")) {
                     answers.add(message);
-                } else if (message.has("event") && message.get("event").getAsString().equals("MIGRATION")) {
-                    String status = message.getAsJsonObject("data").get("status").getAsString();
+                } else if (message.has("event")
+                        && message.get("event").getAsString().equals("MIGRATION")) {
+                    String status =
+                            message.getAsJsonObject("data").get("status").getAsString();
                     if (status.equals("completed") || status.equals("failed") || status.equals("cancelled")) {
                         ends.add(status);
                     }

@@ -26,7 +26,8 @@ record Referee(long begin, long stop, long end) {
                 ? Testdev.times(sources, "arc STOP_COPY STOP")
                 : Testdev.times(destinations, "arc RUNNING_P2P RUNNING");
         if (begin < 0 || stop < 0 || LongStream.of(ends).anyMatch(each -> each < 0)) {
-            throw new IOException("a device's log does not have the whole migration:\n" + sources.getFirst().get("log"));
+            throw new IOException("a device's log does not have the whole migration:\n"
+                    + sources.getFirst().get("log"));
         }
         return new Referee(begin, stop, LongStream.of(ends).max().orElseThrow());
     }

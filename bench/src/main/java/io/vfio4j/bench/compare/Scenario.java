@@ -51,9 +51,7 @@ record Scenario(Place place, int cpus, Route route, int devices, int mebibytes, 
 
     /** How fast each device changes, in bytes per second, when C moves so many. */
     long dirtyBytesPerSecond(double linkBytesPerSecond) {
-        return dirty.equals(HALF)
-                ? (long) (linkBytesPerSecond / 2 / devices)
-                : (long) Integer.parseInt(dirty) << 20;
+        return dirty.equals(HALF) ? (long) (linkBytesPerSecond / 2 / devices) : (long) Integer.parseInt(dirty) << 20;
     }
 
     boolean changes() {
@@ -71,7 +69,9 @@ record Scenario(Place place, int cpus, Route route, int devices, int mebibytes, 
                 devices,
                 mebibytes,
                 route.label,
-                !changes() ? "unchanging" : dirty.equals(HALF) ? "changing at half of C's rate" : dirty + " MiB/s changing");
+                !changes()
+                        ? "unchanging"
+                        : dirty.equals(HALF) ? "changing at half of C's rate" : dirty + " MiB/s changing");
     }
 
     /** A base, and others that differ from it in one thing each. */

@@ -16,8 +16,7 @@ record Spread(double median, double min, double max, int count) {
             return NOTHING;
         }
         int middle = sorted.size() / 2;
-        double median =
-                sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
+        double median = sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
         return new Spread(median, sorted.getFirst(), sorted.getLast(), sorted.size());
     }
 
@@ -32,8 +31,6 @@ record Spread(double median, double min, double max, int count) {
             return "-";
         }
         String text = String.format(Locale.ROOT, number, median);
-        return count == 1
-                ? text
-                : text + String.format(Locale.ROOT, " (" + number + "..." + number + ")", min, max);
+        return count == 1 ? text : text + String.format(Locale.ROOT, " (" + number + "..." + number + ")", min, max);
     }
 }

@@ -19,8 +19,7 @@ import java.util.function.Predicate;
  * @param atLeast whether the bound is the least, or the most
  * @param bound the ratio
  */
-record Target(
-        String what, Predicate<Scenario> applies, Metric metric, String peer, boolean atLeast, double bound) {
+record Target(String what, Predicate<Scenario> applies, Metric metric, String peer, boolean atLeast, double bound) {
 
     /**
      * How a target stands in one scenario.
@@ -100,9 +99,8 @@ record Target(
             if (!applies.test(scenario)) {
                 continue;
             }
-            Optional<String> against = peer.equals(QemuPair.NAME)
-                    ? comparison.best(scenario, peer, metric)
-                    : Optional.of(peer);
+            Optional<String> against =
+                    peer.equals(QemuPair.NAME) ? comparison.best(scenario, peer, metric) : Optional.of(peer);
             against.map(name -> new Verdict(
                             this, scenario, name, comparison.ratio(scenario, Vfio4jCommand.NAME, name, metric)))
                     .filter(verdict -> verdict.ratio().isKnown())

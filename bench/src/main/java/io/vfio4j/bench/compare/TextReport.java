@@ -33,9 +33,8 @@ final class TextReport {
             rows.add(row(
                     peer,
                     metrics.stream()
-                            .map(metric -> comparison
-                                    .spread(scenario, peer, metric)
-                                    .format(digits(metric)))
+                            .map(metric ->
+                                    comparison.spread(scenario, peer, metric).format(digits(metric)))
                             .toList()));
         }
         for (String peer : comparison.peers(scenario)) {

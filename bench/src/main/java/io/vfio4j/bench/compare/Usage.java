@@ -30,8 +30,7 @@ record Usage(List<Sample> samples, long peakBytes, long ownCpuNanos) {
                 return span <= 0
                         ? sample.cpuNanos
                         : before.cpuNanos
-                                + (long) ((sample.cpuNanos - before.cpuNanos)
-                                        * ((double) (moment - before.at) / span));
+                                + (long) ((sample.cpuNanos - before.cpuNanos) * ((double) (moment - before.at) / span));
             }
             before = sample;
         }

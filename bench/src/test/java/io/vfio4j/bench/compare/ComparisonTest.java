@@ -86,7 +86,6 @@ class ComparisonTest {
 
         assertThat(Metric.SOURCE_CPU.of(copy)).isNaN();
         assertThat(Metric.SOURCE_MEMORY.of(copy)).isNaN();
-        assertThat(Metric.SOURCE_CPU.of(Samples.of(LAB, "C", 1, 1024, 1, 0.75)))
-                .isEqualTo(0.75, NEARLY);
+        assertThat(Metric.SOURCE_CPU.of(Samples.of(LAB, "C", 1, 1024, 1, 0.75))).isEqualTo(0.75, NEARLY);
     }
 }

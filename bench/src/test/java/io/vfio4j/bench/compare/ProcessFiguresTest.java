@@ -38,7 +38,8 @@ class ProcessFiguresTest {
 
     @Test
     void shouldFindTheLastOfTheEventsOfAName() {
-        String log = "10 open\n20 arc STOP RUNNING_P2P\n30 arc RUNNING_P2P RUNNING\n90 arc RUNNING_P2P RUNNING\n95 close\n";
+        String log =
+                "10 open\n20 arc STOP RUNNING_P2P\n30 arc RUNNING_P2P RUNNING\n90 arc RUNNING_P2P RUNNING\n95 close\n";
 
         assertThat(Testdev.lastTime(log, "arc RUNNING_P2P RUNNING")).isEqualTo(90);
         assertThat(Testdev.lastTime(log, "arc RUNNING PRE_COPY")).isEqualTo(-1);

@@ -13,8 +13,11 @@ final class Samples {
 
     private Samples() {}
 
-    /** One that moved 1024 MiB at this rate, and was down for so long, with as many CPU seconds for the GiB as given. */
-    static Measurement of(Scenario scenario, String peer, int round, double rate, double downMillis, double cpuSeconds) {
+    /**
+     * One that moved 1024 MiB at this rate, and was down for so long, with as many CPU seconds for the GiB as given.
+     */
+    static Measurement of(
+            Scenario scenario, String peer, int round, double rate, double downMillis, double cpuSeconds) {
         long nanos = (long) (1024 / rate * 1e9);
         long down = (long) (downMillis * 1e6);
         long cpu = (long) (cpuSeconds * 1e9);
