@@ -33,8 +33,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@link #run} does its work on a thread for each handler and waits for them on the calling thread, which makes the
  * calls of the virtual machine and the listener. Any thread may {@link #cancel}, {@link #proceed}, change the
- * {@link #limits} and look at the {@link #statistics}. The handlers and the virtual machine stay the caller's. One
- * object, one migration.
+ * {@link #limits} and look at the {@link #statistics} and {@link #phases}. The handlers and the virtual machine stay
+ * the caller's. One object, one migration.
  *
  * <p>Until COMMIT, a failure takes all handlers back to where they were, together, and resumes the virtual machine.
  * From COMMIT on, this side never runs them by itself; a connection lost then is {@link Reason#IN_DOUBT}, and

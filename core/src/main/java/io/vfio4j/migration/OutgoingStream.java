@@ -74,6 +74,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile long stopNanos;
     private volatile long completeNanos;
     private volatile long stalledNanos;
+    private volatile boolean iterated;
     private volatile long settleNanos;
     private volatile long expectedStepNanos;
     private long waitBegin;
@@ -169,7 +170,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                 handler.name(),
                 preCopyBytes,
                 stopCopyBytes,
-                round,
+                iterated ? round : 0,
                 bandwidth.isMeasured() ? bandwidth.bytesPerSecond() : 0,
                 stalledNanos,
                 setupNanos,
@@ -225,6 +226,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                 waitFor(() -> holding, PACE_NANOS);
                 continue;
             }
+            iterated = true;
             long pieceBegin = execution.nanoTime();
             long sentBefore = preCopyBytes;
             drained = !handler.iterate(this);

@@ -7,7 +7,7 @@ package io.vfio4j.observe;
  * @param name the handler's name
  * @param preCopyBytes how many bytes of its state went with the virtual machine running
  * @param stopCopyBytes how many went in the downtime
- * @param rounds how many rounds of pre-copy it had
+ * @param rounds how many rounds of pre-copy it had; 0 without
  * @param bytesPerSecond the rate that was measured of it; 0 where too little went
  * @param stalledNanos how long it waited, all in all, for the other side to take what it had; a wait of less than 20 ms
  *     does not count
