@@ -22,7 +22,7 @@ public final class TestSummary {
     private static final String SUREFIRE = "target/surefire-reports";
     private static final String LAUNCHER = "target/launcher-reports";
     private static final String MODEL = "target/model-reports";
-    private static final String LAB = "target/lab-reports";
+    private static final List<String> LAB = List.of("target/lab-reports/processes", "target/lab-reports/inside");
 
     private int passed;
     private int failed;
@@ -35,6 +35,7 @@ public final class TestSummary {
         Path root = Path.of(args[2]);
         TestSummary all = new TestSummary();
         TestSummary lab = new TestSummary();
+        boolean labMissing = false;
         try (Stream<Path> modules = Files.list(root)) {
             for (Path module : modules.filter(Files::isDirectory).sorted().toList()) {
                 if (mavenExpected) {
@@ -42,14 +43,17 @@ public final class TestSummary {
                     all.read(module.resolve(LAUNCHER));
                     all.read(module.resolve(MODEL));
                 }
-                if (labExpected) {
-                    lab.read(module.resolve(LAB));
-                }
             }
         }
-        boolean labMissing = labExpected && lab.passed == 0;
-        if (labMissing) {
-            System.out.println("FAILED  the lab left no report");
+        if (labExpected) {
+            for (String part : LAB) {
+                int before = lab.passed;
+                lab.read(root.resolve("it").resolve(part));
+                if (lab.passed == before) {
+                    labMissing = true;
+                    System.out.println("FAILED  the lab left no report in it/" + part);
+                }
+            }
         }
         if (mavenExpected) {
             all.print("outside the lab");

@@ -33,9 +33,12 @@ final class CommonOptions {
     @Option(
             names = "--device-timeout",
             paramLabel = "DURATION",
-            defaultValue = "2m",
+            defaultValue = "25s",
             converter = Converters.OfDuration.class,
-            description = "How long a device's driver may take for one call (default: ${DEFAULT-VALUE}).")
+            description = {
+                "How long a device's driver may take for one call (default: ${DEFAULT-VALUE}).",
+                "Keep it below the peer's --peer-timeout: the peer hears nothing meanwhile."
+            })
     Duration deviceTimeout = Duration.ZERO;
 
     @Option(

@@ -169,6 +169,12 @@ abstract class OutgoingCommand extends ReportingCommand {
                 description = "The source devices, and the file to make: file:PATH. It must not exist.")
         List<String> words = List.of();
 
+        @Option(
+                names = "--direct",
+                description = "Write past the page cache (O_DIRECT): slower where the cache would hold it all, but it "
+                        + "leaves the host's memory to others.")
+        boolean direct;
+
         Save(Environment environment) {
             super(environment);
         }
@@ -180,7 +186,8 @@ abstract class OutgoingCommand extends ReportingCommand {
 
         @Override
         TransportAddress to() {
-            return Words.last(words, "FILE", new Converters.OfFile());
+            TransportAddress.File file = Words.last(words, "FILE", new Converters.OfFile());
+            return new TransportAddress.File(file.path(), direct);
         }
     }
 }

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param peerLimit how long the other side may be silent
  * @param acceptLimit how long a destination waits for its source
  * @param handlerLimit how long one call of a handler, or one piece of it, may take: a driver that takes longer has
- *     failed
+ *     failed. To be shorter than {@code peerLimit} at both sides, for the peer hears nothing meanwhile; 25 s by default
  * @param switchoverAck whether the destination's handlers say when they are ready for the switchover
  * @param allowDevicesWithoutP2p whether several devices may migrate although one of them cannot be kept from
  *     peer-to-peer DMA
@@ -136,7 +136,7 @@ public record MigrationParameters(
         private long maxPreCopyBytes;
         private Duration peerLimit = Duration.ofSeconds(30);
         private Duration acceptLimit = Duration.ofMinutes(10);
-        private Duration handlerLimit = Duration.ofMinutes(2);
+        private Duration handlerLimit = Duration.ofSeconds(25);
         private boolean switchoverAck = true;
         private boolean allowDevicesWithoutP2p;
         private boolean pauseBeforeSwitchover;

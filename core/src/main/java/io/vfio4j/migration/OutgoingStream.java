@@ -88,6 +88,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private boolean active;
     private volatile boolean iterates;
 
+    /** Takes the pool over, also when this fails. */
     OutgoingStream(
             StateHandler handler,
             int number,
@@ -103,9 +104,21 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         this.link = link;
         this.channel = link.data(number);
         this.pool = pool;
-        this.sender = ChunkSender.of(parameters, execution, pool, channel);
         this.pace = new Pace(execution.nanoTime());
-        this.worker = new Worker(execution, "save", handler.name(), this::end);
+        try {
+            this.sender = ChunkSender.of(parameters, execution, pool, channel);
+        } catch (RuntimeException | Error e) {
+            pool.close();
+            throw e;
+        }
+        try {
+            this.worker = new Worker(execution, "save", handler.name(), this::end);
+        } catch (RuntimeException | Error e) {
+            channel.close();
+            sender.close();
+            pool.close();
+            throw e;
+        }
     }
 
     StateHandler handler() {

@@ -80,6 +80,15 @@ public interface StateHandler {
     record Rehearsal(long stopNanos, long quiescedNanos, long runNanos) {
         /** What takes no time worth speaking of. */
         public static final Rehearsal NOTHING = new Rehearsal(0, 0, 0);
+
+        /**
+         * Returns what all of it takes.
+         *
+         * @return the sum, in nanoseconds
+         */
+        public long nanos() {
+            return stopNanos + quiescedNanos + runNanos;
+        }
     }
 
     /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.transport;
 
+import io.vfio4j.ffm.LibC;
 import io.vfio4j.transport.TransportException.Problem;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -14,12 +15,12 @@ import java.nio.file.StandardOpenOption;
 final class PartialFile implements OutgoingFile {
     private final TransportAddress.File address;
     private final Path partial;
-    private final FileChannel channel;
+    private final FileOutput channel;
     private final Connection connection;
     private boolean done;
     private boolean committed;
 
-    private PartialFile(TransportAddress.File address, Path partial, FileChannel channel, Connection connection) {
+    private PartialFile(TransportAddress.File address, Path partial, FileOutput channel, Connection connection) {
         this.address = address;
         this.partial = partial;
         this.channel = channel;
@@ -27,12 +28,12 @@ final class PartialFile implements OutgoingFile {
     }
 
     /** Makes a file to write to. */
-    static PartialFile create(TransportAddress.File address, Watchdog watchdog) throws TransportException {
+    static PartialFile create(LibC libc, TransportAddress.File address, Watchdog watchdog) throws TransportException {
         refuseToReplace(address);
         try {
             Path target = address.path().toAbsolutePath();
             Path partial = Files.createTempFile(target.getParent(), target.getFileName() + ".", ".partial");
-            FileChannel channel = FileChannel.open(partial, StandardOpenOption.WRITE);
+            FileOutput channel = open(libc, address, partial);
             return new PartialFile(
                     address,
                     partial,
@@ -44,6 +45,15 @@ final class PartialFile implements OutgoingFile {
         }
     }
 
+    private static FileOutput open(LibC libc, TransportAddress.File address, Path partial) throws IOException {
+        try {
+            return address.direct() ? DirectChannel.open(libc, partial) : FileOutput.cached(partial);
+        } catch (IOException e) {
+            delete(partial);
+            throw e;
+        }
+    }
+
     @Override
     public Connection connection() {
         return connection;
@@ -52,7 +62,7 @@ final class PartialFile implements OutgoingFile {
     @Override
     public void force() throws TransportException {
         try {
-            channel.force(true);
+            channel.force();
         } catch (IOException e) {
             throw new TransportException(Problem.FAILED, address + ": cannot be brought to disk: " + e.getMessage(), e);
         }

@@ -35,7 +35,7 @@ public final class SystemTransport implements Transport {
     /**
      * Starts the thread that bounds the waits.
      *
-     * @param libc the system calls that given fds are used by
+     * @param libc the system calls that given fds are used by, and files past the page cache
      * @param executor what runs the thread; it ends when this is closed
      */
     public SystemTransport(LibC libc, Executor executor) {
@@ -133,7 +133,7 @@ public final class SystemTransport implements Transport {
 
     @Override
     public OutgoingFile createFile(TransportAddress.File address) throws TransportException {
-        return PartialFile.create(address, watchdog);
+        return PartialFile.create(libc, address, watchdog);
     }
 
     @Override

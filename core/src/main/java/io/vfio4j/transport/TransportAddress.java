@@ -145,8 +145,19 @@ public sealed interface TransportAddress {
      * A file.
      *
      * @param path its path
+     * @param direct whether what is written goes past the page cache (O_DIRECT), which leaves the host's memory to
+     *     others; reading does not depend on it. Its file system must be able to
      */
-    record File(Path path) implements TransportAddress {
+    record File(Path path, boolean direct) implements TransportAddress {
+        /**
+         * Names a file that is written by way of the page cache.
+         *
+         * @param path its path
+         */
+        public File(Path path) {
+            this(path, false);
+        }
+
         @Override
         public String toString() {
             return "file:" + path;

@@ -13,6 +13,7 @@ import io.vfio4j.ffm.vfio.Vfio;
 import io.vfio4j.ffm.vfio.VfioPrecopyInfo;
 import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.MigrationLimits.NotConverging;
+import io.vfio4j.migration.MigrationParameters.Overlap;
 import io.vfio4j.migration.handler.DeviceConfig;
 import io.vfio4j.migration.handler.DeviceConfig.Order;
 import io.vfio4j.migration.handler.VfioDeviceHandler;
@@ -36,6 +37,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import jdk.jfr.Recording;
@@ -869,6 +872,43 @@ class SeveralHandlersTest {
             thread.join();
             assertThat(thread.getName()).isEqualTo("lent");
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void shouldEndCleanlyWhereverTheCallersExecutorTakesNoMoreWork(boolean atSource) throws Exception {
+        boolean completed = false;
+        for (int room = 0; !completed; room++) {
+            MigrationParameters full =
+                    parameters().overlap(Overlap.ON).executor(lending(room)).build();
+            MigrationParameters free = parameters().overlap(Overlap.ON).build();
+            TwoSides.Outcome outcome = new TwoSides(libc, folder)
+                    .migrate(
+                            List.of(new TextHandler("a", "1"), new TextHandler("b", "2")),
+                            atSource ? full : free,
+                            List.of(new TextHandler("a", ""), new TextHandler("b", "")),
+                            atSource ? free : full);
+
+            MigrationException failure = atSource ? outcome.sourceFailure() : outcome.destinationFailure();
+            completed = failure == null;
+            if (failure != null) {
+                // Where the source gives up too, the destination may be cancelled meanwhile; what happened is in it,
+                // too.
+                assertThat(failure).hasStackTraceContaining("no more threads");
+            }
+            assertThat(room).isLessThan(50);
+        }
+    }
+
+    /** Has room for so many pieces of work. */
+    private static Executor lending(int room) {
+        AtomicInteger left = new AtomicInteger(room);
+        return work -> {
+            if (left.getAndDecrement() <= 0) {
+                throw new RejectedExecutionException("no more threads");
+            }
+            Thread.ofPlatform().name("lent").start(work);
+        };
     }
 
     @Test

@@ -18,13 +18,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -267,6 +270,39 @@ class ConnectionTest {
         try (Connection read = transport.openFile(address)) {
             assertThat(receive(read, 3)).containsExactly(1, 2, 3);
             assertThat(read.atEnd(ByteBuffer.allocateDirect(1))).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 4095, 4096, 4097, (3 << 20) + 7})
+    void shouldWritePastThePageCacheWhateverItsLength(int length) throws IOException {
+        TransportAddress.File address = new TransportAddress.File(folder.resolve("state"), true);
+        Random random = new Random(length);
+        byte[] content = new byte[length];
+        random.nextBytes(content);
+        try (OutgoingFile file = createDirectFile(address)) {
+            int written = 0;
+            while (written < length) {
+                int part = Math.min(length - written, 1 + random.nextInt(700_000));
+                file.connection().write(direct(Arrays.copyOfRange(content, written, written + part)));
+                written += part;
+                if (random.nextBoolean()) {
+                    file.force();
+                }
+            }
+            file.force();
+            file.commit();
+        }
+        assertThat(address.path()).hasBinaryContent(content);
+    }
+
+    private OutgoingFile createDirectFile(TransportAddress.File address) throws IOException {
+        try {
+            return transport.createFile(address);
+        } catch (TransportException e) {
+            assertThat(e).hasMessageStartingWith(address + ": cannot be made: ");
+            assertThat(folder).isEmptyDirectory();
+            return Assumptions.abort("no O_DIRECT where temporary files are: " + e.getMessage());
         }
     }
 

@@ -326,7 +326,7 @@ public final class VfioDeviceHandler implements StateHandler {
     @Override
     public Rehearsal rehearse() throws IOException {
         Rehearsal times = Rehearsal.NOTHING;
-        for (int i = 0; isRunning() && i < REHEARSALS && times.runNanos() < SLOW_NANOS; i++) {
+        for (int i = 0; isRunning() && i < REHEARSALS && times.nanos() < SLOW_NANOS; i++) {
             device.setState(MigrationState.STOP);
             long stop = device.lastArcNanos();
             long quiesced = 0;

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The real command in two processes, between real drivers, over each transport. */
 @Tag("lab")
+@Tag("processes")
 class EndToEndTest {
     private static final long MEBIBYTE = 1 << 20;
     private static final long GIBIBYTE = 1L << 30;

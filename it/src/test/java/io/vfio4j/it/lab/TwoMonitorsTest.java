@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
  * Two virtual machine monitors, each a process, that move a machine with several large devices and state of its own.
  */
 @Tag("lab")
+@Tag("processes")
 class TwoMonitorsTest {
     private static final long MEBIBYTE = 1 << 20;
     private static final long SIZE = 256 * MEBIBYTE;
