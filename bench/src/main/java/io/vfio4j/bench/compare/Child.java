@@ -62,6 +62,9 @@ final class Child implements AutoCloseable {
         } catch (IOException e) {
             to.add(e.toString());
         }
+        if (to == err) {
+            address.completeExceptionally(new IOException("it has ended"));
+        }
     }
 
     private void sample() {

@@ -95,11 +95,7 @@ final class CopyTool implements Peer {
     private Child socat(String from, String to) throws IOException {
         Path own = packages.resolve("usr/bin/socat");
         String program = Files.exists(own) ? own.toString() : "socat";
-        return new Child(
-                List.of(program, "-d", "-d", "-b", "1048576", "-u", from, to),
-                Map.of(
-                        "LD_LIBRARY_PATH",
-                        packages.resolve("lib/x86_64-linux-gnu").toString()));
+        return new Child(List.of(program, "-d", "-d", "-b", "1048576", "-u", from, to), QemuPair.libraries(packages));
     }
 
     private static Outcome outcome(long bytes, long nanos, Usage source, Usage destination) {

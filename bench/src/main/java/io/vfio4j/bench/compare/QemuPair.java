@@ -169,11 +169,14 @@ final class QemuPair implements Peer {
                     + ",enable-migration=on,iommufd=iommu,x-migration-multifd-transfer=" + (multifd ? "on" : "off"));
         }
         command.addAll(more);
-        return new Child(
-                command,
-                Map.of(
-                        "LD_LIBRARY_PATH",
-                        packages.resolve("usr/lib/x86_64-linux-gnu") + ":" + packages.resolve("lib/x86_64-linux-gnu")));
+        return new Child(command, libraries(packages));
+    }
+
+    /** The environment in which programs of the unpacked packages find their libraries. */
+    static Map<String, String> libraries(Path packages) {
+        return Map.of(
+                "LD_LIBRARY_PATH",
+                packages.resolve("usr/lib/x86_64-linux-gnu") + ":" + packages.resolve("lib/x86_64-linux-gnu"));
     }
 
     private static Path bios(Path folder) throws IOException {
