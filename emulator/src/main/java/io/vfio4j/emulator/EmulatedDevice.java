@@ -79,7 +79,7 @@ public final class EmulatedDevice {
         this.spec = spec;
         this.number = number;
         long seed = StateContents.mix(spec.seed() + StateContents.mix(number));
-        this.contents = new StateContents(libc, spec.size(), seed);
+        this.contents = new StateContents(libc, spec.size(), seed, spec.sparse());
         this.changes = seed;
         this.faults = new Faults(this, spec);
         this.changedUntil = nanoTime.getAsLong();
@@ -405,7 +405,7 @@ public final class EmulatedDevice {
             }
             endSession();
         } else if (next == VFIO_DEVICE_STATE_RESUMING) {
-            result = open(new LoadingFile(this, new LoadingStream(libc, contents.fd(), spec.size())));
+            result = open(new LoadingFile(this, new LoadingStream(contents, spec.size())));
         } else if (toPreCopy && !MigrationArcs.isPreCopy(state)) {
             result = open(newSavingFile());
         } else if (next == VFIO_DEVICE_STATE_STOP_COPY) {

@@ -20,6 +20,8 @@ import java.util.Set;
  * @param seed chooses the contents and where they change; devices of one kernel differ even with equal seeds
  * @param shortRead how many bytes a read gives at the most; 0 for no limit
  * @param shortWrite how many bytes a write takes at the most; 0 for no limit
+ * @param sparse whether all but 64 KiB of each 64 MiB is zero and takes no memory, at the destination either when it is
+ *     sparse too; what changes does take memory
  */
 public record EmulatedDeviceSpec(
         long size,
@@ -30,18 +32,20 @@ public record EmulatedDeviceSpec(
         boolean p2p,
         long seed,
         long shortRead,
-        long shortWrite) {
+        long shortWrite,
+        boolean sparse) {
 
     /** What a text form begins with. */
     public static final String PREFIX = "emulated:";
 
     /** A device of 64 MiB that does not change, with the whole protocol. */
     public static final EmulatedDeviceSpec DEFAULT =
-            new EmulatedDeviceSpec(64L << 20, 0, 0, Drained.ENOMSG, true, true, 1, 0, 0);
+            new EmulatedDeviceSpec(64L << 20, 0, 0, Drained.ENOMSG, true, true, 1, 0, 0, false);
 
     private static final long PAGE = 4096;
     private static final long LARGEST = 1L << 40;
-    private static final String KEYS = "size, dirty, initial, drained, precopy, p2p, seed, short-read, short-write";
+    private static final String KEYS =
+            "size, dirty, initial, drained, precopy, p2p, seed, short-read, short-write, sparse";
 
     /** What a read in PRE_COPY answers when there is nothing to read now. */
     public enum Drained {
@@ -114,6 +118,7 @@ public record EmulatedDeviceSpec(
         long seed = spec.seed;
         long shortRead = spec.shortRead;
         long shortWrite = spec.shortWrite;
+        boolean sparse = spec.sparse;
         Set<String> seen = new HashSet<>();
         for (String pair : pairs.split(",", -1)) {
             int equals = pair.indexOf('=');
@@ -141,12 +146,14 @@ public record EmulatedDeviceSpec(
                 case "seed" -> seed = number(key, value);
                 case "short-read" -> shortRead = bytes(key, value);
                 case "short-write" -> shortWrite = bytes(key, value);
+                case "sparse" -> sparse = onOff(key, value);
                 default ->
                     throw new IllegalArgumentException(
                             "unknown key \"" + key + "\" in \"" + text + "\"; the keys are " + KEYS);
             }
         }
-        return new EmulatedDeviceSpec(size, dirtyRate, initial, drained, preCopy, p2p, seed, shortRead, shortWrite);
+        return new EmulatedDeviceSpec(
+                size, dirtyRate, initial, drained, preCopy, p2p, seed, shortRead, shortWrite, sparse);
     }
 
     /**
@@ -157,7 +164,7 @@ public record EmulatedDeviceSpec(
      */
     public EmulatedDeviceSpec withDirtyRate(long bytesPerSecond) {
         return new EmulatedDeviceSpec(
-                size, bytesPerSecond, initial, drained, preCopy, p2p, seed, shortRead, shortWrite);
+                size, bytesPerSecond, initial, drained, preCopy, p2p, seed, shortRead, shortWrite, sparse);
     }
 
     /**
@@ -167,7 +174,8 @@ public record EmulatedDeviceSpec(
      * @return the spec
      */
     public EmulatedDeviceSpec withSeed(long number) {
-        return new EmulatedDeviceSpec(size, dirtyRate, initial, drained, preCopy, p2p, number, shortRead, shortWrite);
+        return new EmulatedDeviceSpec(
+                size, dirtyRate, initial, drained, preCopy, p2p, number, shortRead, shortWrite, sparse);
     }
 
     /**
@@ -201,6 +209,9 @@ public record EmulatedDeviceSpec(
         }
         if (shortWrite != 0) {
             text.append(",short-write=").append(ByteSize.format(shortWrite));
+        }
+        if (sparse) {
+            text.append(",sparse=on");
         }
         return text.toString();
     }

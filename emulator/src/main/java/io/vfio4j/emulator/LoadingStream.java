@@ -2,7 +2,6 @@
 package io.vfio4j.emulator;
 
 import io.vfio4j.ffm.Errno;
-import io.vfio4j.ffm.LibC;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -13,8 +12,7 @@ import java.lang.foreign.MemorySegment;
  * file by one {@code pwrite}.
  */
 final class LoadingStream {
-    private final LibC libc;
-    private final int stateFd;
+    private final StateContents contents;
     private final long size;
     private final MemorySegment head = Arena.ofAuto().allocate(StateFormat.HEADER_BYTES, Long.BYTES);
 
@@ -26,9 +24,8 @@ final class LoadingStream {
     private long recordEnd;
     private long dataBytes;
 
-    LoadingStream(LibC libc, int stateFd, long size) {
-        this.libc = libc;
-        this.stateFd = stateFd;
+    LoadingStream(StateContents contents, long size) {
+        this.contents = contents;
         this.size = size;
     }
 
@@ -44,7 +41,7 @@ final class LoadingStream {
             }
             if (recordAt < recordEnd) {
                 long n = Math.min(length - done, recordEnd - recordAt);
-                long put = libc.pwrite(stateFd, buffer, offset + done, n, recordAt);
+                long put = contents.put(buffer, offset + done, n, recordAt);
                 if (put <= 0) {
                     return done > 0 ? done : put < 0 ? put : Errno.EIO.negated();
                 }

@@ -14,10 +14,10 @@ class EmulatedDeviceSpecTest {
     @Test
     void shouldReadEveryKey() {
         EmulatedDeviceSpec spec = EmulatedDeviceSpec.parse("emulated:size=1GiB,dirty=100MiB/s,initial=64MiB,"
-                + "drained=zero,precopy=off,p2p=off,seed=-7,short-read=7,short-write=4KiB");
+                + "drained=zero,precopy=off,p2p=off,seed=-7,short-read=7,short-write=4KiB,sparse=on");
         assertThat(spec)
                 .isEqualTo(new EmulatedDeviceSpec(
-                        1L << 30, 100L << 20, 64L << 20, Drained.ZERO, false, false, -7, 7, 4096));
+                        1L << 30, 100L << 20, 64L << 20, Drained.ZERO, false, false, -7, 7, 4096, true));
     }
 
     @ParameterizedTest
@@ -25,7 +25,7 @@ class EmulatedDeviceSpecTest {
     void shouldBeTheDefaultWhenNothingIsSaid(String text) {
         assertThat(EmulatedDeviceSpec.parse(text)).isEqualTo(EmulatedDeviceSpec.DEFAULT);
         assertThat(EmulatedDeviceSpec.DEFAULT)
-                .isEqualTo(new EmulatedDeviceSpec(64L << 20, 0, 0, Drained.ENOMSG, true, true, 1, 0, 0))
+                .isEqualTo(new EmulatedDeviceSpec(64L << 20, 0, 0, Drained.ENOMSG, true, true, 1, 0, 0, false))
                 .hasToString("emulated:size=64MiB");
     }
 
@@ -34,7 +34,7 @@ class EmulatedDeviceSpecTest {
             strings = {
                 "emulated:size=1GiB,dirty=100MiB/s",
                 "emulated:size=4100KiB,dirty=1B/s,initial=8KiB,drained=zero,precopy=off,p2p=off,seed=9,"
-                        + "short-read=7B,short-write=1KiB"
+                        + "short-read=7B,short-write=1KiB,sparse=on"
             })
     void shouldWriteWhatItReads(String text) {
         assertThat(EmulatedDeviceSpec.parse(text)).hasToString(text);
@@ -46,11 +46,11 @@ class EmulatedDeviceSpecTest {
             value = {
                 "emulatd:size=1GiB | \"emulatd:size=1GiB\" is not an emulated device: must begin with emulated:",
                 "emulated:sise=1GiB | unknown key \"sise\" in \"emulated:sise=1GiB\"; the keys are size, dirty, initial,"
-                        + " drained, precopy, p2p, seed, short-read, short-write",
+                        + " drained, precopy, p2p, seed, short-read, short-write, sparse",
                 "emulated:size | \"size\" in \"emulated:size\" is not key=value; the keys are size, dirty, initial,"
-                        + " drained, precopy, p2p, seed, short-read, short-write",
+                        + " drained, precopy, p2p, seed, short-read, short-write, sparse",
                 "emulated:size=1GiB, | \"\" in \"emulated:size=1GiB,\" is not key=value; the keys are size, dirty,"
-                        + " initial, drained, precopy, p2p, seed, short-read, short-write",
+                        + " initial, drained, precopy, p2p, seed, short-read, short-write, sparse",
                 "emulated:size=1GiB,size=2GiB | key \"size\" is given twice in \"emulated:size=1GiB,size=2GiB\"",
                 "emulated:size=1GB | size: \"1GB\" is not a size such as 4096, 64KiB, 100MiB or 1GiB",
                 "emulated:size=1000 | size=1000B: must be a multiple of 4KiB, from 4KiB to 1024GiB",

@@ -80,6 +80,36 @@ class StateTransferTest {
     }
 
     @ParameterizedTest
+    @ValueSource(longs = {4096, 65_537 * 4096L, 200L << 20})
+    void shouldMoveASparseStateToASparseAndToAFullDevice(long size) {
+        OpenDevice source = bench.open("emulated:sparse=on,size=" + size);
+        OpenDevice sparse = bench.open("emulated:sparse=on,size=" + size);
+        OpenDevice back = bench.open("emulated:sparse=on,size=" + size);
+        OpenDevice full = bench.open("emulated:size=" + size);
+        assertThat(sparse.device.digest()).isNotEqualTo(source.device.digest());
+
+        move(source, sparse);
+        move(sparse, full);
+        move(full, back);
+
+        assertThat(sparse.device.digest()).isEqualTo(source.device.digest());
+        assertThat(back.device.digest()).isEqualTo(source.device.digest());
+    }
+
+    private void move(OpenDevice source, OpenDevice destination) {
+        int from = source.open(VFIO_DEVICE_STATE_STOP_COPY);
+        int to = destination.open(VFIO_DEVICE_STATE_RESUMING);
+        long got = bench.read(from, Bench.CHUNK);
+        while (got > 0) {
+            assertThat(bench.kernel.write(to, bench.buffer, 0, got)).isEqualTo(got);
+            got = bench.read(from, Bench.CHUNK);
+        }
+        assertThat(got).isZero();
+        source.move(VFIO_DEVICE_STATE_STOP);
+        destination.move(VFIO_DEVICE_STATE_STOP);
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {1, 7})
     void shouldBeReadAndWrittenInTinyPieces(int length) {
         OpenDevice source = bench.open("emulated:size=8KiB");
