@@ -42,7 +42,7 @@ final class Child implements AutoCloseable {
         process = builder.start();
         process.getOutputStream().close();
         threads.add(thread(() -> read(process.getInputStream(), out)));
-        threads.add(thread(() -> read(process.getErrorStream(), err)));
+        threads.add(thread(this::readErr));
         threads.add(thread(this::sample));
     }
 
@@ -62,9 +62,11 @@ final class Child implements AutoCloseable {
         } catch (IOException e) {
             to.add(e.toString());
         }
-        if (to == err) {
-            address.completeExceptionally(new IOException("it has ended"));
-        }
+    }
+
+    private void readErr() {
+        read(process.getErrorStream(), err);
+        address.completeExceptionally(new IOException("it has ended"));
     }
 
     private void sample() {
