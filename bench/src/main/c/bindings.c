@@ -9,11 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MIB = 1 << 20, BATCH = 64 };
+enum { LARGEST = 4 << 20, BATCH = 64 };
 
 static int memfd;
 static int zero;
 static char *buffer;
+static size_t length;
 
 static long now(void) {
     struct timespec t;
@@ -29,8 +30,7 @@ static void check(long result, const char *what) {
 }
 
 static void call_ioctl(void) { check(ioctl(memfd, FIONREAD, buffer), "ioctl"); }
-static void read_4k(void) { check(read(zero, buffer, 4096), "read"); }
-static void read_1m(void) { check(read(zero, buffer, MIB), "read"); }
+static void read_zero(void) { check(read(zero, buffer, length), "read"); }
 
 static void measure(const char *name, void (*call)(void), long nanos) {
     for (long end = now() + nanos / 4; now() < end;) {
@@ -56,12 +56,15 @@ int main(int argc, char **argv) {
     check(ftruncate(memfd, 4096), "ftruncate");
     zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
     check(zero, "/dev/zero");
-    buffer = aligned_alloc(4096, MIB);
+    buffer = aligned_alloc(4096, LARGEST);
     if (buffer == NULL) {
         return 1;
     }
     measure("ioctl", call_ioctl, nanos);
-    measure("read4KiB", read_4k, nanos);
-    measure("read1MiB", read_1m, nanos);
+    for (length = 4096; length <= LARGEST; length *= length == 1 << 20 ? 4 : 16) {
+        char name[32];
+        snprintf(name, sizeof name, "read/%zu", length);
+        measure(name, read_zero, nanos);
+    }
     return 0;
 }

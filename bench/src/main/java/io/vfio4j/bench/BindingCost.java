@@ -12,6 +12,7 @@ import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
@@ -26,15 +27,15 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 1)
 @Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
 public class BindingCost {
-    private static final int SMALL = 4 << 10;
-    private static final int LARGE = 1 << 20;
+    private static final int PAGE = 4 << 10;
+    private static final int LARGEST = 4 << 20;
 
     /** {@code FIONREAD}: an ioctl that every file answers, and that writes to its argument as those of VFIO do. */
     private static final long FIONREAD = 0x541B;
 
     private final LibC libc = LibC.system();
     private final Arena arena = Arena.ofShared();
-    private final MemorySegment buffer = arena.allocate(LARGE, SMALL);
+    private final MemorySegment buffer = arena.allocate(LARGEST, PAGE);
     private int memfd;
     private int zero;
 
@@ -63,24 +64,23 @@ public class BindingCost {
         return require(libc.ioctl(memfd, FIONREAD, buffer));
     }
 
-    /**
-     * A read of 4 KiB.
-     *
-     * @return its result
-     */
-    @Benchmark
-    public long read4KiB() {
-        return require((int) libc.read(zero, buffer, 0, SMALL));
+    /** How much is read. */
+    @State(Scope.Thread)
+    public static class Length {
+        /** Bytes. */
+        @Param({"4096", "65536", "1048576", "4194304"})
+        public int bytes;
     }
 
     /**
-     * A read of 1 MiB.
+     * A read.
      *
+     * @param length of how much
      * @return its result
      */
     @Benchmark
-    public long read1MiB() {
-        return require((int) libc.read(zero, buffer, 0, LARGE));
+    public long read(Length length) {
+        return require((int) libc.read(zero, buffer, 0, length.bytes));
     }
 
     private static int require(int result) {

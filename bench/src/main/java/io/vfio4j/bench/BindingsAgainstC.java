@@ -67,13 +67,14 @@ public final class BindingsAgainstC {
                         .verbosity(VerboseMode.SILENT)
                         .build())
                 .run()) {
-            String name = result.getPrimaryResult().getLabel();
+            String bytes = result.getParams().getParam("bytes");
+            String name = result.getPrimaryResult().getLabel() + (bytes == null ? "" : "/" + bytes);
             add(inJava, name, result.getPrimaryResult().getScore());
-            Result<?> bytes = result.getSecondaryResults().get(ALLOCATED);
-            if (bytes == null) {
+            Result<?> norm = result.getSecondaryResults().get(ALLOCATED);
+            if (norm == null) {
                 throw new IllegalStateException("JMH's gc profiler has no " + ALLOCATED);
             }
-            allocated.merge(name, bytes.getScore(), Math::max);
+            allocated.merge(name, norm.getScore(), Math::max);
         }
     }
 

@@ -2,13 +2,15 @@
 package io.vfio4j.bench;
 
 import io.vfio4j.migration.MigrationParameters;
-import io.vfio4j.observe.Downtime;
 import io.vfio4j.observe.MigrationReport;
+import java.io.BufferedOutputStream;
 import java.io.IOException;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.concurrent.TimeUnit;
-import org.HdrHistogram.Histogram;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -22,10 +24,13 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.infra.IterationParams;
+import org.openjdk.jmh.runner.IterationType;
 
 /**
- * How long an emulated device is stopped, as single shots: JMH's time is that of the whole migration; the downtime and
- * each of its parts are printed from HdrHistograms at the end.
+ * How long a device is stopped, as single shots: JMH's time is that of the whole migration. The downtime and each of
+ * its parts are printed, and written as HdrHistograms to {@code PREFIX.downtime-DEVICE.hlog}, where the system property
+ * {@value #PREFIX_PROPERTY} has the prefix. Real devices are named by {@code -p device=… -p to=…}.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
@@ -34,27 +39,42 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 50)
 @Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
 public class DowntimeDistribution {
-    private static final long HIGHEST_NANOS = TimeUnit.MINUTES.toNanos(1);
-    private static final double NANOS_PER_MICRO = 1e3;
+    /** The system property that says where the logs are put, and how their names begin. */
+    static final String PREFIX_PROPERTY = "vfio4j.bench.out";
 
     /** The device that is moved. */
     @Param({"emulated:size=64MiB,dirty=50MiB/s", "emulated:size=64MiB,dirty=0"})
     public String device = "";
 
-    private final Map<String, Histogram> parts = new LinkedHashMap<>();
+    /** Where to; empty for a device like an emulated source. */
+    @Param("")
+    public String to = "";
+
     private final MigrationParameters parameters = MigrationParameters.builder().build();
+    private final DowntimeHistograms histograms = new DowntimeHistograms(System.currentTimeMillis());
+    private boolean measured;
 
     @SuppressWarnings("NullAway.Init") // open() makes it
     private MigrationPair pair;
 
     /**
-     * Makes the devices.
+     * Opens the devices.
      *
      * @throws IOException when one cannot be opened
      */
     @Setup(Level.Trial)
     public void open() throws IOException {
-        pair = new MigrationPair(device);
+        pair = new MigrationPair(device, to);
+    }
+
+    /**
+     * Leaves the shots that warm up out of the histograms.
+     *
+     * @param iteration what the next shot is for
+     */
+    @Setup(Level.Iteration)
+    public void note(IterationParams iteration) {
+        measured = iteration.getType() == IterationType.MEASUREMENT;
     }
 
     /**
@@ -66,31 +86,37 @@ public class DowntimeDistribution {
     @Benchmark
     public MigrationReport migrate() throws IOException {
         MigrationReport report = pair.migrate(parameters);
-        Downtime downtime = report.downtime();
-        record("quiesce", downtime.quiesce());
-        record("stop-copy", downtime.stopCopy());
-        record("drain", downtime.drain());
-        record("load", downtime.load());
-        record("resume", downtime.resume());
-        record("downtime", downtime.total());
+        if (measured) {
+            histograms.record(report.downtime());
+        }
         return report;
     }
 
-    /** Prints the distributions and takes the devices away. */
+    /**
+     * Writes the distributions and takes the devices away.
+     *
+     * @throws IOException when the log cannot be written
+     */
     @TearDown(Level.Trial)
-    public void close() {
+    public void close() throws IOException {
         pair.close();
-        System.out.printf("%n%-10s %12s %12s %12s  (us)%n", device, "p50", "p99", "max");
-        parts.forEach((part, histogram) -> System.out.printf(
-                "%-10s %12.1f %12.1f %12.1f%n",
-                part,
-                histogram.getValueAtPercentile(50) / NANOS_PER_MICRO,
-                histogram.getValueAtPercentile(99) / NANOS_PER_MICRO,
-                histogram.getMaxValue() / NANOS_PER_MICRO));
+        Path log = logOf(System.getProperty(PREFIX_PROPERTY, "benchmarks"), device);
+        // Several forks go into one log: its readers add up the intervals of a tag.
+        try (PrintStream out = new PrintStream(
+                new BufferedOutputStream(
+                        Files.newOutputStream(log, StandardOpenOption.CREATE, StandardOpenOption.APPEND)),
+                false,
+                StandardCharsets.US_ASCII)) {
+            histograms.writeLog(out, System.currentTimeMillis());
+            if (out.checkError()) {
+                throw new IOException(log + " cannot be written");
+            }
+        }
+        System.out.printf("%n%s%n%s%s%n", device, histograms.summary(), log);
     }
 
-    private void record(String part, long nanos) {
-        parts.computeIfAbsent(part, name -> new Histogram(HIGHEST_NANOS, 3))
-                .recordValue(Math.min(nanos, HIGHEST_NANOS));
+    /** The log of a device: its name with whatever a file name should not have as a dash. */
+    static Path logOf(String prefix, String device) {
+        return Path.of(prefix + ".downtime-" + device.replaceAll("[^A-Za-z0-9.]+", "-") + ".hlog");
     }
 }

@@ -3,9 +3,6 @@ package io.vfio4j.bench;
 
 import io.vfio4j.device.MigrationState;
 import io.vfio4j.device.VfioDevice;
-import io.vfio4j.emulator.EmulatedDeviceSpec;
-import io.vfio4j.emulator.EmulatedKernel;
-import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationException;
 import io.vfio4j.migration.MigrationParameters;
@@ -25,31 +22,54 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Two emulated devices, and migrations from the one to the other over loopback TCP in this process.
+ * Two devices, and migrations from the one to the other over loopback TCP in this process.
  *
  * <p>One thread at a time; closed by whoever made it.
  */
 public final class MigrationPair implements AutoCloseable {
     private static final TransportAddress ANY_PORT = new TransportAddress.Tcp("127.0.0.1", 0);
 
-    private final EmulatedKernel kernel;
+    private final Devices devices = new Devices();
     private final VfioDevice source;
     private final VfioDevice destination;
     private final ExecutorService executor = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().name("destination").factory());
 
     /**
-     * Makes both devices.
+     * Makes two emulated devices.
      *
-     * @param spec the source, as {@link EmulatedDeviceSpec#parse} reads it; the destination is alike and does not
-     *     change
+     * @param spec the source, {@code emulated:…}; the destination is alike and does not change
      * @throws IOException when a device cannot be opened
      */
     public MigrationPair(String spec) throws IOException {
-        kernel = new EmulatedKernel(LibC.system(), System::nanoTime);
-        EmulatedDeviceSpec parsed = EmulatedDeviceSpec.parse(spec);
-        source = kernel.add(parsed).open();
-        destination = kernel.add(parsed.withDirtyRate(0)).open();
+        this(spec, "");
+    }
+
+    /**
+     * Opens both devices.
+     *
+     * @param from the source: {@code emulated:…}, or a {@link io.vfio4j.device.DeviceAddress}
+     * @param to the destination, likewise; empty for one that is like an emulated source and does not change
+     * @throws IOException when a device cannot be opened
+     * @throws IllegalArgumentException for a real source without a destination
+     */
+    public MigrationPair(String from, String to) throws IOException {
+        VfioDevice opened = null;
+        boolean whole = false;
+        try {
+            opened = devices.open(from);
+            source = opened;
+            destination = devices.openDestination(from, to);
+            whole = true;
+        } finally {
+            if (!whole) {
+                if (opened != null) {
+                    opened.close();
+                }
+                devices.close();
+                executor.close();
+            }
+        }
     }
 
     /**
@@ -62,7 +82,7 @@ public final class MigrationPair implements AutoCloseable {
     public MigrationReport migrate(MigrationParameters parameters) throws IOException {
         CompletableFuture<String> listening = new CompletableFuture<>();
         IncomingMigration incoming = new IncomingMigration(
-                kernel,
+                devices.libc(),
                 VfioDeviceHandler.inOrder(destination),
                 VirtualMachine.NONE,
                 parameters,
@@ -72,16 +92,28 @@ public final class MigrationPair implements AutoCloseable {
                         listening.complete(address);
                     }
                 });
-        Future<LoadReport> loaded = executor.submit(() -> incoming.run(ANY_PORT));
+        Future<LoadReport> loaded = executor.submit(() -> {
+            try {
+                return incoming.run(ANY_PORT);
+            } finally {
+                // Does nothing unless it has failed before it could listen.
+                listening.complete("");
+            }
+        });
         OutgoingMigration outgoing = new OutgoingMigration(
-                kernel,
+                devices.libc(),
                 VfioDeviceHandler.inOrder(source),
                 VirtualMachine.NONE,
                 parameters,
                 SwitchoverPolicy.STANDARD,
                 MigrationListener.NONE);
         try {
-            MigrationReport report = outgoing.run(TransportAddress.parse(listening.join()));
+            String address = listening.join();
+            if (address.isEmpty()) {
+                // Throws why.
+                loaded.get();
+            }
+            MigrationReport report = outgoing.run(TransportAddress.parse(address));
             loaded.get();
             source.setState(MigrationState.RUNNING, MigrationState.STOP);
             return report;
@@ -101,6 +133,6 @@ public final class MigrationPair implements AutoCloseable {
         executor.close();
         source.close();
         destination.close();
-        kernel.close();
+        devices.close();
     }
 }

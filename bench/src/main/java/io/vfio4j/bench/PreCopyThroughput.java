@@ -22,8 +22,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * How fast pre-copy moves an emulated device's state over loopback TCP, both ends in this process: the counter
- * {@code preCopyMiB} is MiB per second of the whole migration.
+ * How fast pre-copy moves a device's state over loopback TCP, both ends in this process: the counter {@code preCopyMiB}
+ * is MiB per second of the whole migration. Real devices are named by {@code -p device=… -p to=…}.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
@@ -32,6 +32,14 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 3)
 @Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
 public class PreCopyThroughput {
+    /** The device that is moved. */
+    @Param("emulated:size=256MiB")
+    public String device = "";
+
+    /** Where to; empty for a device like an emulated source. */
+    @Param("")
+    public String to = "";
+
     /** How many bytes a frame carries. */
     @Param({"262144", "1048576", "4194304"})
     public int chunkBytes;
@@ -61,7 +69,7 @@ public class PreCopyThroughput {
      */
     @Setup(Level.Trial)
     public void open() throws IOException {
-        pair = new MigrationPair("emulated:size=256MiB");
+        pair = new MigrationPair(device, to);
         parameters = MigrationParameters.builder()
                 .chunkBytes(chunkBytes)
                 .overlap(overlap)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** JMH benchmarks of whole migrations between emulated devices: pre-copy throughput, and downtime with its parts. */
+/** JMH benchmarks, from a system call to the downtime of a whole migration, and the comparison of their results. */
 @NullMarked
 package io.vfio4j.bench;
 

@@ -104,8 +104,23 @@ public final class BufferPool implements AutoCloseable {
     public void release(PooledBuffer buffer) {
         int index = buffer.index();
         long bit = 1L << index;
-        if (index >= buffers.length || buffers[index] != buffer || (free.getAndUpdate(mask -> mask | bit) & bit) != 0) {
+        if (index >= buffers.length || buffers[index] != buffer || !free(bit)) {
             throw new IllegalStateException("a buffer was released that is not in use in this pool");
+        }
+    }
+
+    /**
+     * Not by getAndUpdate(): its lambda would be an allocation per chunk wherever the compiler does not see it away.
+     */
+    private boolean free(long bit) {
+        while (true) {
+            long mask = free.get();
+            if ((mask & bit) != 0) {
+                return false;
+            }
+            if (free.compareAndSet(mask, mask | bit)) {
+                return true;
+            }
         }
     }
 

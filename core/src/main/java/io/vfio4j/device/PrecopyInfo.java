@@ -11,25 +11,4 @@ package io.vfio4j.device;
 public record PrecopyInfo(long initialBytes, long dirtyBytes, boolean reinit) {
     /** Nothing known to be there; what a failing query counts as. */
     public static final PrecopyInfo EMPTY = new PrecopyInfo(0, 0, false);
-
-    /**
-     * Returns both sizes together.
-     *
-     * @return bytes, saturated at {@link Long#MAX_VALUE}
-     */
-    public long pendingBytes() {
-        long sum = initialBytes + dirtyBytes;
-        return sum < 0 ? Long.MAX_VALUE : sum;
-    }
-
-    /**
-     * Returns the estimate after a read: initial bytes go first, the rest comes from the dirty bytes, none below 0.
-     *
-     * @param bytes how many were read
-     * @return the new estimate
-     */
-    public PrecopyInfo afterReading(long bytes) {
-        long fromInitial = Math.min(bytes, initialBytes);
-        return new PrecopyInfo(initialBytes - fromInitial, Math.max(0, dirtyBytes - (bytes - fromInitial)), reinit);
-    }
 }

@@ -196,19 +196,8 @@ class SessionTest {
         };
         try (SavingSession session = device.startSaving(PRE_COPY, RUNNING)) {
             assertThat(session.precopyInfo().initialBytes()).isEqualTo(Long.MAX_VALUE);
-            assertThat(session.precopyInfo().pendingBytes()).isEqualTo(Long.MAX_VALUE);
+            assertThat(session.precopyInfo().dirtyBytes()).isEqualTo(5);
         }
-    }
-
-    @Test
-    void shouldTakeInitialBytesFirstWhenEstimatingAfterARead() {
-        PrecopyInfo info = new PrecopyInfo(10, 5, true);
-
-        assertThat(info.afterReading(0)).isEqualTo(info);
-        assertThat(info.afterReading(4)).isEqualTo(new PrecopyInfo(6, 5, true));
-        assertThat(info.afterReading(10)).isEqualTo(new PrecopyInfo(0, 5, true));
-        assertThat(info.afterReading(12)).isEqualTo(new PrecopyInfo(0, 3, true));
-        assertThat(info.afterReading(99)).isEqualTo(new PrecopyInfo(0, 0, true));
     }
 
     @Test

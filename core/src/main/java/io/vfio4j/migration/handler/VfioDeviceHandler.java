@@ -51,7 +51,8 @@ public final class VfioDeviceHandler implements StateHandler {
     private MigrationState before = MigrationState.RUNNING;
     private @Nullable SavingSession saving;
     private @Nullable ResumingSession loading;
-    private PrecopyInfo estimate = PrecopyInfo.EMPTY;
+    private long initialBytes;
+    private long dirtyBytes;
     private long stopCopyLength;
     private int acksWanted;
     private boolean reinitSeen;
@@ -200,23 +201,23 @@ public final class VfioDeviceHandler implements StateHandler {
         if (session != null && preCopy && precision != Precision.ESTIMATE) {
             ask(session);
         }
+        pending.requiredBytes(initialBytes).preCopyBytes(dirtyBytes);
         // The query is not free for every driver, and far from the threshold it would decide nothing.
-        if (precision == Precision.EXACT && estimate.pendingBytes() <= thresholdBytes) {
+        if (precision == Precision.EXACT && pending.iterableBytes() <= thresholdBytes) {
             stopCopyLength = device.stopCopyLength();
         }
         // The stop-copy contains what pre-copy has left, so that counts once.
-        pending.requiredBytes(estimate.initialBytes())
-                .preCopyBytes(estimate.dirtyBytes())
-                .stoppedBytes(stopCopyLength - estimate.pendingBytes())
-                .acksWanted(acksWanted);
+        pending.stoppedBytes(stopCopyLength - pending.iterableBytes()).acksWanted(acksWanted);
     }
 
     private void ask(SavingSession session) {
-        estimate = session.precopyInfo();
-        if (estimate.reinit() && !reinitSeen) {
+        PrecopyInfo info = session.precopyInfo();
+        initialBytes = info.initialBytes();
+        dirtyBytes = info.dirtyBytes();
+        if (info.reinit() && !reinitSeen) {
             acksWanted++;
         }
-        reinitSeen = estimate.reinit();
+        reinitSeen = info.reinit();
     }
 
     @Override
@@ -232,9 +233,13 @@ public final class VfioDeviceHandler implements StateHandler {
         int read = readAndSend(session, out);
         drained = read == SavingSession.DRAINED;
         if (drained) {
-            estimate = PrecopyInfo.EMPTY;
+            initialBytes = 0;
+            dirtyBytes = 0;
         } else {
-            estimate = estimate.afterReading(read);
+            // Initial bytes go first. Kept as numbers, for this is done per chunk.
+            long fromInitial = Math.min(read, initialBytes);
+            initialBytes -= fromInitial;
+            dirtyBytes = Math.max(0, dirtyBytes - (read - fromInitial));
             stopCopyLength = Math.max(0, stopCopyLength - read);
         }
         return !drained;
@@ -482,7 +487,8 @@ public final class VfioDeviceHandler implements StateHandler {
         closeSessions();
         saving = null;
         loading = null;
-        estimate = PrecopyInfo.EMPTY;
+        initialBytes = 0;
+        dirtyBytes = 0;
         stopCopyLength = 0;
         acksWanted = 0;
         reinitSeen = false;

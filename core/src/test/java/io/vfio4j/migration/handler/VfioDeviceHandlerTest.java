@@ -326,6 +326,19 @@ class VfioDeviceHandlerTest {
         handler.cleanup();
     }
 
+    @Test
+    void shouldKnowOfNothingWhenTheDriverHadMoreThanItSaid() throws Exception {
+        precopyInfo(1000, 500);
+        VfioDeviceHandler handler = saving();
+        scripted.reads(3000);
+
+        handler.iterate(sent);
+
+        look(handler, FAR, Precision.ESTIMATE);
+        assertThat(List.of(pending.requiredBytes(), pending.preCopyBytes())).containsExactly(0L, 0L);
+        handler.cleanup();
+    }
+
     @ParameterizedTest
     @ValueSource(longs = {0, -42})
     void shouldKnowOfNothingWhenTheDriverHasRunDry(long result) throws Exception {
