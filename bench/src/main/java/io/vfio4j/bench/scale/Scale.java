@@ -15,15 +15,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * Shows how cost and memory grow: with the number of devices, with the size of the state, with the number of migrations
@@ -102,29 +101,33 @@ public final class Scale {
                 Collections.max(values));
     }
 
+    /** What was measured of so many devices, a value for each round. */
+    private record Cut(
+            int devices, List<Double> ratios, List<Double> rates, List<Double> downtimes, List<Double> growths) {
+        Cut(int devices) {
+            this(devices, new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+        }
+    }
+
     /** One state, cut among more and more devices: together they are to be as fast as one. */
     private void devices() throws IOException {
         int mebibytes = quick ? 256 : 2048;
         int rounds = quick ? 2 : 7;
-        List<Integer> counts = List.of(1, 2, 4, 8, 16);
-        Map<Integer, List<Double>> rates = new LinkedHashMap<>();
-        Map<Integer, List<Double>> ratios = new LinkedHashMap<>();
-        Map<Integer, List<Double>> growths = new LinkedHashMap<>();
-        Map<Integer, List<Double>> downtimes = new LinkedHashMap<>();
+        List<Cut> cuts = Stream.of(1, 2, 4, 8, 16).map(Cut::new).toList();
         for (int round = 0; round < rounds; round++) {
             double lone = 0;
-            for (int count : counts) {
-                try (Fleet fleet = new Fleet("emulated:size=" + mebibytes / count + "MiB", count);
+            for (Cut cut : cuts) {
+                try (Fleet fleet = new Fleet("emulated:size=" + mebibytes / cut.devices + "MiB", cut.devices);
                         MemoryWatch memory = new MemoryWatch()) {
                     // Its first migration touches the states' memory for the first time.
                     fleet.migrate(parameters());
                     MigrationReport report = fleet.migrate(parameters());
                     double rate = rate(report);
-                    lone = count == 1 ? rate : lone;
-                    note(rates, count, rate);
-                    note(ratios, count, rate / lone);
-                    note(growths, count, memory.growth());
-                    note(downtimes, count, report.downtime().total() / 1e6);
+                    lone = cut.devices == 1 ? rate : lone;
+                    cut.rates.add(rate);
+                    cut.ratios.add(rate / lone);
+                    cut.growths.add(memory.growth());
+                    cut.downtimes.add(report.downtime().total() / 1e6);
                 }
             }
         }
@@ -132,26 +135,22 @@ public final class Scale {
                 "%n%d MiB of state in so many devices, %d MiB of buffers at each side; %d rounds%n",
                 mebibytes, CHUNKS, rounds);
         out.printf(
-                "%8s  %-22s  %-24s  %-24s  %s%n",
+                "%8s  %-20s  %-20s  %-22s  %s%n",
                 "devices", "rate / rate of one", "MiB/s", "downtime ms", "memory grew by MiB");
         Plot plot = new Plot("Devices at once", "devices", "rate / rate of one device", false).series("median", true);
-        for (int count : counts) {
+        for (Cut cut : cuts) {
             out.printf(
-                    "%8d  %-22s  %-24s  %-24s  %s%n",
-                    count,
-                    spread(ratios.get(count), "%.2f"),
-                    spread(rates.get(count), "%.0f"),
-                    spread(downtimes.get(count), "%.2f"),
-                    spread(growths.get(count), "%.0f"));
-            plot.add(count, median(ratios.get(count)));
+                    "%8d  %-20s  %-20s  %-22s  %s%n",
+                    cut.devices,
+                    spread(cut.ratios, "%.2f"),
+                    spread(cut.rates, "%.0f"),
+                    spread(cut.downtimes, "%.2f"),
+                    spread(cut.growths, "%.0f"));
+            plot.add(cut.devices, median(cut.ratios));
         }
         plot.series("rounds", false);
-        ratios.forEach((count, all) -> all.forEach(ratio -> plot.add(count, ratio)));
+        cuts.forEach(cut -> cut.ratios.forEach(ratio -> plot.add(cut.devices, ratio)));
         write("scale-devices.svg", plot);
-    }
-
-    private static void note(Map<Integer, List<Double>> all, int key, double value) {
-        all.computeIfAbsent(key, none -> new ArrayList<>()).add(value);
     }
 
     /**
