@@ -27,6 +27,7 @@ final class Cancellation {
     private final CountDownLatch ended = new CountDownLatch(1);
     private @Nullable Target target;
     private boolean requested;
+    private volatile Duration patience = PATIENCE;
     private volatile int exitCode;
 
     /**
@@ -40,9 +41,18 @@ final class Cancellation {
     synchronized void begin(BooleanSupplier cancel, BooleanSupplier handedOver, Duration handoverLimit)
             throws CancelledException {
         if (requested) {
-            throw new CancelledException();
+            throw new CancelledException("the migration was cancelled before it began");
         }
         target = new Target(cancel, handedOver, handoverLimit);
+    }
+
+    /**
+     * Says that what is left to do after a cancel may take longer than usual.
+     *
+     * @param limit how long, from when it was cancelled
+     */
+    void allow(Duration limit) {
+        patience = limit;
     }
 
     /** Says that the command has printed everything. */
@@ -69,12 +79,12 @@ final class Cancellation {
         if (running == null) {
             return ExitCode.CANCELLED.code();
         }
-        Duration limit = PATIENCE;
+        Duration handover = Duration.ZERO;
         long begin = System.nanoTime();
         boolean done = false;
         boolean asked = false;
         boolean late = false;
-        while (!done && System.nanoTime() - begin < limit.toNanos()) {
+        while (!done && System.nanoTime() - begin < handover.plus(patience).toNanos()) {
             // Until the migration has started, and from the handover on, there is nothing that takes a cancel.
             if (!asked && running.cancel().getAsBoolean()) {
                 asked = true;
@@ -82,7 +92,7 @@ final class Cancellation {
             }
             if (!asked && !late && running.handedOver().getAsBoolean()) {
                 late = true;
-                limit = running.handoverLimit().plus(PATIENCE);
+                handover = running.handoverLimit();
                 err.println("too late to cancel: the handover completes");
             }
             err.flush();
@@ -91,7 +101,8 @@ final class Cancellation {
         if (done) {
             return exitCode;
         }
-        err.println("warning: the migration did not end within " + limit.toSeconds()
+        err.println("warning: the migration did not end within "
+                + handover.plus(patience).toSeconds()
                 + " s; the kernel takes the devices back when this process ends");
         err.flush();
         return ExitCode.CANCELLED.code();
@@ -107,12 +118,12 @@ final class Cancellation {
         }
     }
 
-    /** Says that Ctrl-C came before the migration began. */
+    /** Says that Ctrl-C came before a migration began, or ended something else. */
     static final class CancelledException extends IOException {
         private static final long serialVersionUID = 1L;
 
-        CancelledException() {
-            super("the migration was cancelled before it began");
+        CancelledException(String message) {
+            super(message);
         }
     }
 }

@@ -39,6 +39,7 @@ final class Cli {
                 .addSubcommand(new IncomingCommand.Receive(environment))
                 .addSubcommand(new OutgoingCommand.Save(environment))
                 .addSubcommand(new IncomingCommand.Load(environment))
+                .addSubcommand(new BenchCommand(environment))
                 .addSubcommand(new HelpCommand());
         line.getCommandSpec().usageMessage().footer(footer());
         line.getSubcommands().values().forEach(command -> {

@@ -88,6 +88,20 @@ final class Converters {
         }
     }
 
+    /** A count of runs. */
+    static final class OfRuns implements ITypeConverter<Integer> {
+        @Override
+        public Integer convert(String text) {
+            return Converters.convert(text, number -> {
+                if (!number.matches("[1-9]\\d{0,2}|1000")) {
+                    throw new IllegalArgumentException(
+                            "'" + number + "' is no number of runs; use a whole number from 1 to 1000");
+                }
+                return Integer.parseInt(number);
+            });
+        }
+    }
+
     /** A device, real or emulated. */
     static final class OfDevice implements ITypeConverter<DeviceName> {
         @Override

@@ -18,6 +18,7 @@ enum ExitCode {
     IN_DOUBT(10, "the connection was lost in the handover: find out who runs the device"),
     DIFFERENT(11, "the digests of source and destination differ"),
     CANNOT_RUN(12, "vfio4j cannot run here: no JDK, build failed, no native access, no memory"),
+    MISSED(13, "a measured value misses --max-downtime or --min-throughput"),
     CANCELLED(130, "cancelled by Ctrl-C (143: by SIGTERM)");
 
     private final int code;

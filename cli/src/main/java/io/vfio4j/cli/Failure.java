@@ -49,6 +49,7 @@ record Failure(ExitCode exit, String reason, String message, List<String> detail
                 yield bug == null ? ExitCode.of(m.reason()) : exitOf(bug);
             }
             case CancelledException c -> ExitCode.CANCELLED;
+            case MissedException m -> ExitCode.MISSED;
             case VfioException v -> ExitCode.DEVICE;
             case TransportException t -> ExitCode.TRANSPORT;
             case NativeAccessException n -> ExitCode.CANNOT_RUN;

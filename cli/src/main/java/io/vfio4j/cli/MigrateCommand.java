@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.cli;
 
-import io.vfio4j.migration.MigrationException;
-import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.MigrationParameters;
-import io.vfio4j.migration.OutgoingMigration;
-import io.vfio4j.migration.OutgoingMigration.Resolution;
-import io.vfio4j.migration.SwitchoverPolicy;
-import io.vfio4j.migration.VirtualMachine;
 import io.vfio4j.observe.LoadReport;
+import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.observe.Phase;
 import java.io.IOException;
-import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -45,12 +38,6 @@ final class MigrateCommand extends ReportingCommand {
     }
 
     private static final String DEFAULT_SOURCE = "emulated:size=1GiB,dirty=100MiB/s";
-
-    /** How long the destination may take, after the source has ended, beyond what it may wait for its peer. */
-    private static final Duration DESTINATION_GRACE = Duration.ofSeconds(10);
-
-    /** How long a destination may take to hear from the source that it has given up, before it is cancelled. */
-    private static final Duration WORD_LIMIT = Duration.ofSeconds(2);
 
     @Parameters(
             arity = "0..*",
@@ -138,76 +125,31 @@ final class MigrateCommand extends ReportingCommand {
             Result result,
             ProgressPrinter progress)
             throws IOException {
-        OutgoingMigration out = new OutgoingMigration(
-                devices.libc(),
-                sources.handlers(),
-                VirtualMachine.NONE,
-                parameters,
-                SwitchoverPolicy.STANDARD,
-                progress);
-        LocalDestination in =
-                new LocalDestination(devices.libc(), destinations.handlers(), parameters, progress::onNotice);
+        LocalMigration migration =
+                new LocalMigration(devices.libc(), sources.handlers(), destinations.handlers(), parameters, progress);
         environment
                 .cancellation()
                 .begin(
-                        // The destination hears of it from the source.
-                        out::cancel,
+                        migration.source()::cancel,
                         () -> progress.phase() == Phase.HANDOVER,
                         parameters.peerLimit().multipliedBy(2));
-        outgoing.startControl(out, environment.console(), progress);
-        in.start(meeting.address());
-        MigrationException sourceFailure = null;
+        outgoing.startControl(migration.source(), environment.console(), progress);
         try {
-            result.report(out.run(in.awaitListening()), out.limits());
-        } catch (MigrationException e) {
-            sourceFailure = e;
-            in.awaitEnd(WORD_LIMIT);
-            in.cancel();
-        } catch (IOException | RuntimeException | Error e) {
-            in.cancel();
-            throw e;
+            migration.run(meeting.address());
         } finally {
-            in.awaitEnd(parameters.peerLimit().plus(DESTINATION_GRACE));
+            MigrationReport report = migration.report();
+            if (report != null) {
+                result.report(report, migration.source().limits());
+            }
+            LoadReport loaded = migration.loaded();
+            if (loaded != null) {
+                result.report(loaded);
+            }
+            String other = migration.otherFailure();
+            if (other != null) {
+                result.detail(other);
+            }
         }
-        LoadReport loaded = in.report();
-        if (loaded != null) {
-            result.report(loaded);
-        }
-        if (sourceFailure != null && sourceFailure.reason() == Reason.IN_DOUBT) {
-            // Both sides are in this process, so it is known who runs the device; while the destination has not ended,
-            // it may.
-            out.resolve(in.hasFailed() ? Resolution.RESUME_SOURCE : Resolution.KEEP_STOPPED);
-        }
-        IOException failure = account(sourceFailure, in.failure(), result);
-        if (failure != null) {
-            throw failure;
-        }
-        if (loaded == null) {
-            throw new IllegalStateException("the destination ended neither well nor badly");
-        }
-    }
-
-    /** Chooses the failure that the other one follows from, and leaves the other's words as a detail. */
-    private static @Nullable IOException account(
-            @Nullable MigrationException source, @Nullable IOException destination, Result result) {
-        if (source == null || destination == null) {
-            return source == null ? destination : source;
-        }
-        boolean destinationFirst = !isConsequence(destination) && isConsequence(source);
-        IOException first = destinationFirst ? destination : source;
-        IOException second = destinationFirst ? source : destination;
-        if (!Failure.message(second).contains(Failure.message(first))) {
-            result.detail((destinationFirst ? "source: " : "destination: ") + Failure.message(second));
-        }
-        return first;
-    }
-
-    private static boolean isConsequence(IOException failure) {
-        return failure instanceof MigrationException migration
-                && switch (migration.reason()) {
-                    case PEER_FAILED, REFUSED, TRANSPORT, CANCELLED -> true;
-                    default -> false;
-                };
     }
 
     private static void compare(DeviceSet sources, DeviceSet destinations, Result result) {

@@ -99,9 +99,7 @@ final class OutgoingOptions {
     }
 
     MigrationParameters.Builder fill(MigrationParameters.Builder builder, long memory) {
-        if (chunkSize < CHUNK_UNIT || chunkSize > BufferPool.MAX_CAPACITY || chunkSize % CHUNK_UNIT != 0) {
-            throw new BadValue("--chunk-size", chunkSize + " bytes", "a multiple of 4KiB, from 4KiB to 64MiB");
-        }
+        requireChunk("--chunk-size", chunkSize);
         long chunks = memory / chunkSize;
         if (chunks < MIN_CHUNKS || chunks > MigrationParameters.MAX_CHUNKS) {
             throw new BadValue(
@@ -127,6 +125,13 @@ final class OutgoingOptions {
                 .allowDevicesWithoutP2p(allowDevicesWithoutP2p)
                 .switchoverAck(!noSwitchoverAck)
                 .maxBytesPerSecond(rate == null ? 0 : rate);
+    }
+
+    /** Refuses a size that no chunk can have. */
+    static void requireChunk(String option, long bytes) {
+        if (bytes < CHUNK_UNIT || bytes > BufferPool.MAX_CAPACITY || bytes % CHUNK_UNIT != 0) {
+            throw new BadValue(option, bytes + " bytes", "a multiple of 4KiB, from 4KiB to 64MiB");
+        }
     }
 
     /** The parameters of a side that only receives: its memory takes whatever chunks the source sends. */

@@ -10,7 +10,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Shows a migration while it runs: one line that is redrawn on a terminal, else a line per phase and second.
+ * Shows a migration while it runs: one line that is redrawn on a terminal, else a line per phase and second. A
+ * measurement has parts and steps instead of phases and progress.
  *
  * <p>The migration's threads only leave word here; a thread of the printer's own prints, so that a slow terminal cannot
  * stretch the downtime.
@@ -37,12 +38,16 @@ final class ProgressPrinter implements MigrationListener, AutoCloseable {
     private final Terminal terminal;
     private final Queue<Phase> phases = new ConcurrentLinkedQueue<>();
     private final Queue<String> lines = new ConcurrentLinkedQueue<>();
+    private final Queue<String> parts = new ConcurrentLinkedQueue<>();
+    private volatile String step = "";
     private volatile @Nullable MigrationProgress latest;
     private volatile @Nullable Phase reached;
     private volatile boolean closed;
     private @Nullable Thread thread;
 
     private @Nullable Phase phase;
+    private @Nullable String part;
+    private String printedStep = "";
     private long lastPlain;
     private long rateBytes;
     private long rateNanos;
@@ -83,6 +88,17 @@ final class ProgressPrinter implements MigrationListener, AutoCloseable {
         say("note: " + text);
     }
 
+    /** A part of a measurement has begun. */
+    void part(String name) {
+        step = "";
+        parts.add(name);
+    }
+
+    /** The part goes on with this; what comes less than a second after another may never be shown. */
+    void step(String name) {
+        step = name;
+    }
+
     /** Prints a line in full, in its turn. */
     void say(String line) {
         lines.add(line);
@@ -121,6 +137,7 @@ final class ProgressPrinter implements MigrationListener, AutoCloseable {
                 lastPlain = now;
             }
         }
+        paintParts(now, columns);
         Phase current = phase;
         MigrationProgress told = latest;
         // What was told of the phase before says nothing of this one.
@@ -139,6 +156,30 @@ final class ProgressPrinter implements MigrationListener, AutoCloseable {
             }
         }
         err.flush();
+    }
+
+    private void paintParts(long now, int columns) {
+        for (String next = parts.poll(); next != null; next = parts.poll()) {
+            part = next;
+            printedStep = "";
+            if (mode != Mode.NONE && columns == 0) {
+                err.println(next);
+                lastPlain = now;
+            }
+        }
+        String current = step;
+        if (part == null || mode == Mode.NONE) {
+            return;
+        }
+        String line = current.isEmpty() ? part : part + ": " + current;
+        if (columns > 0) {
+            err.print(ERASE + ProgressLine.cut(line, columns));
+            drawn = true;
+        } else if (!current.equals(printedStep) && now - lastPlain >= PLAIN_NANOS) {
+            err.println(line);
+            printedStep = current;
+            lastPlain = now;
+        }
     }
 
     /**
@@ -172,18 +213,7 @@ final class ProgressPrinter implements MigrationListener, AutoCloseable {
         closed = true;
         Thread running = thread;
         if (running != null) {
-            running.interrupt();
-            boolean interrupted = false;
-            while (running.isAlive()) {
-                try {
-                    running.join();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+            Threads.end(running);
         }
         paint(System.nanoTime());
         synchronized (this) {

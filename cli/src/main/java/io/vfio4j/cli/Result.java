@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.cli;
 
+import io.vfio4j.cli.bench.DowntimePart;
 import io.vfio4j.migration.MigrationLimits;
 import io.vfio4j.observe.Downtime;
 import io.vfio4j.observe.HandlerLoadReport;
@@ -98,6 +99,7 @@ final class Result {
                     case CANCELLED -> "cancelled";
                     case IN_DOUBT -> "inDoubt";
                     case DIFFERENT -> "different";
+                    case MISSED -> "missed";
                     default -> "failed";
                 });
         fields.put("exitCode", exit.code());
@@ -141,14 +143,12 @@ final class Result {
         devices(report.handlers());
     }
 
-    private static Map<String, Object> fields(Downtime downtime) {
+    /** The parts of a downtime, by what they are called in JSON. */
+    static Map<String, Object> fields(Downtime downtime) {
         Map<String, Object> parts = new LinkedHashMap<>();
-        parts.put("stopVmNanos", downtime.stopVm());
-        parts.put("quiesceNanos", downtime.quiesce());
-        parts.put("stopCopyNanos", downtime.stopCopy());
-        parts.put("drainNanos", downtime.drain());
-        parts.put("loadNanos", downtime.load());
-        parts.put("resumeNanos", downtime.resume());
+        for (DowntimePart part : DowntimePart.values()) {
+            parts.put(part.field() + "Nanos", part.nanos(downtime));
+        }
         return parts;
     }
 
@@ -185,32 +185,21 @@ final class Result {
     }
 
     private void downtimeTable(MigrationReport report, MigrationLimits limits) {
-        Map<String, Long> parts = parts(report.downtime());
         Downtime prediction = report.predicted();
-        Map<String, Long> expected = prediction == null ? Map.of() : parts(prediction);
         // The sum of the rounded parts, so that who adds them up finds them right.
-        long total = parts.values().stream().mapToLong(Format::micros).sum();
+        long total = 0;
+        for (DowntimePart part : DowntimePart.values()) {
+            total += Format.micros(part.nanos(report.downtime()));
+        }
         String predicted = report.predictedDowntimeNanos() < 0
                 ? "not predicted"
                 : "predicted " + Format.roughTime(report.predictedDowntimeNanos());
         table.add(duration("downtime", total) + "   " + predicted + ", limit "
                 + Format.roughTime(limits.downtimeLimit().toNanos()));
-        parts.forEach((part, time) -> {
-            Long forecast = expected.get(part);
-            table.add(duration("  " + part, Format.micros(time))
-                    + (forecast == null ? "" : "   predicted " + Format.roughTime(forecast)));
-        });
-    }
-
-    private static Map<String, Long> parts(Downtime downtime) {
-        Map<String, Long> parts = new LinkedHashMap<>();
-        parts.put("stop VM", downtime.stopVm());
-        parts.put("quiesce", downtime.quiesce());
-        parts.put("stop-copy", downtime.stopCopy());
-        parts.put("drain", downtime.drain());
-        parts.put("load", downtime.load());
-        parts.put("resume", downtime.resume());
-        return parts;
+        for (DowntimePart part : DowntimePart.values()) {
+            table.add(duration("  " + part.label(), Format.micros(part.nanos(report.downtime())))
+                    + (prediction == null ? "" : "   predicted " + Format.roughTime(part.nanos(prediction))));
+        }
     }
 
     /** Takes in what an incoming migration did. */

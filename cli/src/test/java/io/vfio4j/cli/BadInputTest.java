@@ -48,8 +48,10 @@ class BadInputTest {
             })
     void shouldNameTheDeviceWhenItIsNotThere(String device) {
         CliRun run = CliRun.of("send", device, "tcp:127.0.0.1:1").failsWith(ExitCode.DEVICE);
+        CliRun bench = CliRun.of("bench", device).failsWith(ExitCode.DEVICE);
 
         assertThat(run.err()).contains(device).contains("no such device");
+        assertThat(bench.err()).contains(device).contains("no such device");
     }
 
     // The peer, seen from the source
@@ -340,7 +342,7 @@ class BadInputTest {
                 .orElseThrow();
     }
 
-    private static boolean exec(String... command) throws IOException, InterruptedException {
+    static boolean exec(String... command) throws IOException, InterruptedException {
         Process process = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)

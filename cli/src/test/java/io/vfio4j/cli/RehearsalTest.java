@@ -23,7 +23,7 @@ class RehearsalTest {
                 .noneMatch(name -> name.startsWith("vfio4j-"));
     }
 
-    private static long fds() throws IOException {
+    static long fds() throws IOException {
         try (Stream<Path> fds = Files.list(Path.of("/proc/self/fd"))) {
             return fds.count();
         }

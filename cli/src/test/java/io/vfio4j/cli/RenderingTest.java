@@ -113,6 +113,48 @@ class RenderingTest {
     }
 
     @Test
+    void shouldRedrawPartAndStepWhenOnATerminal() {
+        ProgressPrinter printer = printer(Mode.AUTO, 80);
+        printer.part("downtime");
+        printer.paint(0);
+        assertThat(taken()).isEqualTo(ERASE + "downtime");
+
+        printer.step("run 1 of 20");
+        printer.paint(1);
+        assertThat(taken()).isEqualTo(ERASE + "downtime: run 1 of 20");
+        printer.close();
+        assertThat(taken()).endsWith(ERASE);
+    }
+
+    @Test
+    void shouldPrintEachPartAndAStepASecondWhenThereIsNoTerminal() {
+        ProgressPrinter printer = printer(Mode.AUTO, 0);
+        printer.part("arcs");
+        printer.part("downtime");
+        printer.step("run 1 of 20");
+        printer.paint(0);
+        assertThat(taken()).isEqualTo("arcs\ndowntime\n");
+
+        printer.step("run 2 of 20");
+        printer.paint(SECOND / 2);
+        assertThat(taken()).isEmpty();
+        printer.paint(SECOND);
+        assertThat(taken()).isEqualTo("downtime: run 2 of 20\n");
+        printer.paint(3 * SECOND);
+        assertThat(taken()).isEmpty();
+    }
+
+    @Test
+    void shouldPrintNoPartsWhenProgressIsOff() {
+        ProgressPrinter printer = printer(Mode.NONE, 80);
+        printer.part("arcs");
+        printer.step("lap 1 of 20");
+        printer.paint(2 * SECOND);
+
+        assertThat(taken()).isEmpty();
+    }
+
+    @Test
     void shouldStillPrintTheAddressAndNoticesWhenProgressIsOff() {
         ProgressPrinter printer = printer(Mode.NONE, 80);
         printer.onPhase(Phase.SETUP);

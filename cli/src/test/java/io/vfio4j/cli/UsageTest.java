@@ -56,6 +56,24 @@ class UsageTest {
             save emulated there                               | there             | file:PATH
             save emulated file:                               | file:             | file:PATH
             load emulated tcp:127.0.0.1:1                     | tcp:127.0.0.1:1   | send and receive
+            bench vfio0                                       | vfio0             | emulated:size=SIZE
+            bench emulated emulated                           | emulated          | Too many arguments
+            bench --runs 0                                    | --runs            | from 1 to 1000
+            bench --runs 1001                                 | --runs            | from 1 to 1000
+            bench --runs -1                                   | --runs            | from 1 to 1000
+            bench --runs some                                 | --runs            | from 1 to 1000
+            bench --chunk-sizes 1000                          | --chunk-sizes     | multiple of 4KiB
+            bench --chunk-sizes 0                             | --chunk-sizes     | multiple of 4KiB
+            bench --chunk-sizes 64KiB,128MiB                  | --chunk-sizes     | 64MiB
+            bench --chunk-sizes 64KiB,big                     | --chunk-sizes     | 64KiB
+            bench --downtime-limit 0s                         | --downtime-limit  | more than 0
+            bench --max-time never                            | --max-time        | such as 300ms
+            bench --max-downtime 10                           | --max-downtime    | such as 300ms
+            bench --min-throughput 1GiB                       | --min-throughput  | 1GiB/s
+            bench --peer nobody                               | --peer            | emulated:size=SIZE
+            bench --peer tcp:127.0.0.1:1                      | --peer            | emulated:size=SIZE
+            bench 0000:3b:00.1 --peer 0000:3b:00.1            | --peer            | another device
+            bench emulated:size=1MiB --peer emulated:size=2MiB | --peer           | same type
             """)
     void shouldNameWordAndWhatIsAllowedWhenAWordIsWrong(String words, String named, String allowed) {
         CliRun run = CliRun.of(words.split(" ")).failsWith(ExitCode.USAGE);
@@ -79,11 +97,11 @@ class UsageTest {
         for (ExitCode exit : ExitCode.values()) {
             assertThat(run.out()).contains(String.format("%3d  %s", exit.code(), exit.meaning()));
         }
-        assertThat(run.out()).contains("devices", "migrate", "send", "receive", "save", "load", "help");
+        assertThat(run.out()).contains("devices", "migrate", "send", "receive", "save", "load", "bench", "help");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"devices", "migrate", "send", "receive", "save", "load"})
+    @ValueSource(strings = {"devices", "migrate", "send", "receive", "save", "load", "bench"})
     void shouldShowExamplesWhenACommandIsAskedForHelp(String command) {
         CliRun run = CliRun.of(command, "--help").succeeds();
 
