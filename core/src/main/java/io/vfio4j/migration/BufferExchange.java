@@ -36,11 +36,17 @@ final class BufferExchange {
         this.slots = new AtomicReferenceArray<>(pool.count());
     }
 
+    /** Producer: takes a free buffer; null when there is none now. */
+    @Nullable
+    PooledBuffer tryAcquire() throws IOException {
+        throwFailure();
+        return pool.tryAcquire();
+    }
+
     /** Producer: takes a free buffer, waiting for one. */
     PooledBuffer acquire() throws IOException {
         while (true) {
-            throwFailure();
-            PooledBuffer buffer = pool.tryAcquire();
+            PooledBuffer buffer = tryAcquire();
             if (buffer != null) {
                 return buffer;
             }

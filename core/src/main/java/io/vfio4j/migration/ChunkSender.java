@@ -4,11 +4,16 @@ package io.vfio4j.migration;
 import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.buffer.PooledBuffer;
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /** Sends chunks of state, on the caller's thread or on one of its own. */
 sealed interface ChunkSender extends AutoCloseable {
 
-    /** Takes a free buffer to read the next chunk into. */
+    /** Takes a free buffer to read the next chunk into; null when there is none now. */
+    @Nullable
+    PooledBuffer tryAcquire() throws IOException;
+
+    /** Takes a free buffer, waiting for one. */
     PooledBuffer acquire() throws IOException;
 
     /** Gives back a buffer that there was nothing to read into. */
@@ -36,6 +41,11 @@ sealed interface ChunkSender extends AutoCloseable {
         Direct(BufferPool pool, FrameChannel channel) {
             this.pool = pool;
             this.channel = channel;
+        }
+
+        @Override
+        public @Nullable PooledBuffer tryAcquire() {
+            return pool.tryAcquire();
         }
 
         @Override
@@ -80,6 +90,11 @@ sealed interface ChunkSender extends AutoCloseable {
             this.channel = channel;
             this.exchange = new BufferExchange(pool);
             this.task = execution.start("send", this::run);
+        }
+
+        @Override
+        public @Nullable PooledBuffer tryAcquire() throws IOException {
+            return exchange.tryAcquire();
         }
 
         @Override

@@ -184,9 +184,7 @@ final class Crew<M extends Crew.Member> {
 
     private boolean isOverdue(M member, boolean failing) {
         Worker worker = member.worker();
-        return !worker.isIdle()
-                && !hanging.contains(member)
-                && execution.nanoTime() - worker.aliveAt() > limit(failing);
+        return !worker.isIdle() && !hanging.contains(member) && worker.silentNanos() > limit(failing);
     }
 
     private boolean anyOverdue(boolean failing) {

@@ -78,6 +78,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile long settleNanos;
     private volatile long expectedStepNanos;
     private long waitBegin;
+    private long answeredAt;
     private long bytesSettled;
     private long leftInRound;
     private long roundBegin;
@@ -232,28 +233,35 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     void preCopy() throws IOException {
         long before = preCopyNanos;
         long begin = execution.nanoTime();
+        // The clock is read once before a piece is sent and once after it: on some hosts that is a system call.
+        long at = begin;
         while (!holding) {
-            preCopyNanos = before + execution.nanoTime() - begin;
+            preCopyNanos = before + at - begin;
             whole.requireGoingOn();
             if (!askWhetherItIterates()) {
                 waitFor(() -> holding, PACE_NANOS);
+                at = execution.nanoTime();
                 continue;
             }
             iterated = true;
-            long pieceBegin = execution.nanoTime();
             long sentBefore = preCopyBytes;
             drained = !handler.iterate(this);
             long sent = preCopyBytes - sentBefore;
+            boolean waited = sent == 0;
             if (sent > 0) {
-                long after = execution.nanoTime();
-                lastFrame = after;
-                bandwidth.transferred(sent, after - pieceBegin);
+                lastFrame = answeredAt;
+                bandwidth.transferred(sent, answeredAt - at);
+                at = answeredAt;
                 leftInRound -= sent;
                 look(Precision.ESTIMATE);
-                keepPace(sent, after);
+                waited = keepPace(sent, at);
             }
             if (drained || leftInRound <= 0) {
                 endRound();
+                waited = true;
+            }
+            if (waited) {
+                at = execution.nanoTime();
             }
         }
         settle();
@@ -343,15 +351,21 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         acksWanted = pending.acksWanted();
     }
 
-    /** Waits until the rate allows the next piece; at a low rate that is long enough to be cancelled or missed. */
-    private void keepPace(long sent, long at) throws IOException {
+    /**
+     * Waits until the rate allows the next piece; at a low rate that is long enough to be cancelled or missed.
+     *
+     * @return whether it has waited
+     */
+    private boolean keepPace(long sent, long at) throws IOException {
         pace.sent(sent, whole.fairBytesPerSecond(), at);
-        long wait = pace.waitNanos(execution.nanoTime());
+        long wait = pace.waitNanos(at);
+        boolean waits = wait > 0;
         while (wait > 0 && !holding) {
             whole.requireGoingOn();
             waitFor(() -> holding, Math.min(wait, PACE_NANOS));
             wait = whole.fairBytesPerSecond() == 0 ? 0 : pace.waitNanos(execution.nanoTime());
         }
+        return waits;
     }
 
     /** Waits a little, and shows the peer now and then that this side lives. */
@@ -427,6 +441,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     @Override
     public PooledBuffer acquire() throws IOException {
         whole.requireGoingOn();
+        PooledBuffer free = sender.tryAcquire();
+        return free == null ? awaitFree() : free;
+    }
+
+    private PooledBuffer awaitFree() throws IOException {
         awaitPeer();
         try {
             return sender.acquire();
@@ -453,7 +472,8 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
     private void peerAnswered() {
         worker.alive();
-        long waited = worker.aliveAt() - waitBegin;
+        answeredAt = execution.nanoTime();
+        long waited = answeredAt - waitBegin;
         if (waited > STALL_NANOS) {
             stalledNanos += waited;
             StallEvent event = new StallEvent();

@@ -19,12 +19,18 @@ final class Worker {
 
     private static final long FOREVER = Long.MAX_VALUE / 2;
 
+    /** One more for each sign of life. */
+    private volatile long signs;
+
+    private volatile boolean awaitsPeer;
+    private long signsSeen;
+    private long seenAt;
+
     private final Execution execution;
     private final Execution.Task task;
     private volatile @Nullable Action action;
     private volatile String step = "";
     private volatile @Nullable IOException failure;
-    private volatile long aliveAt;
     private volatile boolean ending;
     private volatile boolean ended;
     private final String kind;
@@ -54,7 +60,8 @@ final class Worker {
     void start(String name, Action next) {
         failure = null;
         step = name;
-        aliveAt = execution.nanoTime();
+        signsSeen = signs;
+        seenAt = execution.nanoTime();
         action = next;
         execution.changed();
     }
@@ -75,19 +82,29 @@ final class Worker {
         return failure;
     }
 
-    /** On the worker's thread: it makes progress. Called per chunk: one clock reading and one volatile write. */
+    /** On the worker's thread: it makes progress. Called per chunk: it does not read the clock. */
+    @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
     void alive() {
-        aliveAt = execution.nanoTime();
+        awaitsPeer = false;
+        signs++;
     }
 
     /** On the worker's thread: what it waits for now is the peer, which has a limit of its own. */
     void awaitsPeer() {
-        aliveAt = execution.nanoTime() + FOREVER;
+        awaitsPeer = true;
     }
 
-    /** Tells since when nothing has been heard of the action that it is in. */
-    long aliveAt() {
-        return aliveAt;
+    /**
+     * On the migration's thread: for how long nothing has been heard of the action, as far as this thread has looked.
+     */
+    long silentNanos() {
+        long now = execution.nanoTime();
+        long latest = signs;
+        if (awaitsPeer || latest != signsSeen) {
+            signsSeen = latest;
+            seenAt = now;
+        }
+        return now - seenAt;
     }
 
     /** Lets the thread end after its action. */

@@ -71,27 +71,32 @@ final class Watchdog implements AutoCloseable {
         }
     }
 
-    /** The time limit of one channel's calls in one direction. */
+    /**
+     * The time limit of one channel's calls in one direction.
+     *
+     * <p>A call begins and ends by writes to memory alone, for there is one per chunk, and a clock is a system call on
+     * some hosts. The watchdog finds out by itself since when a call has been under way, to within a tick.
+     */
     final class Bound {
         private static final long NONE = 0;
 
         private final Closeable channel;
-        private volatile long deadline = NONE;
+        private volatile long calls;
+        private volatile long limitNanos = NONE;
         private volatile boolean overdue;
         private volatile long last = NONE;
+        private long seenCall;
+        private long seenAt;
 
         private Bound(Closeable channel) {
             this.channel = channel;
         }
 
-        /** Begins a call that may last so long. Called per chunk: one clock reading and one volatile write. */
+        /** Begins a call that may last so long. */
+        @SuppressWarnings("NonAtomicVolatileUpdate") // one call at a time in one direction
         void begin(Duration limit) {
-            long at = System.nanoTime() + limit.toNanos();
-            long latest = last;
-            if (latest != NONE && at - latest > 0) {
-                at = latest;
-            }
-            deadline = at == NONE ? 1 : at;
+            calls++;
+            limitNanos = Math.max(1, limit.toNanos());
         }
 
         /** Sets the end of all calls together, from now on; null takes it away. */
@@ -105,7 +110,7 @@ final class Watchdog implements AutoCloseable {
         }
 
         void end() {
-            deadline = NONE;
+            limitNanos = NONE;
         }
 
         /** Whether the channel was closed because a call had lasted too long. */
@@ -118,8 +123,14 @@ final class Watchdog implements AutoCloseable {
         }
 
         private void closeIfOverdue(long now) {
-            long at = deadline;
-            if (at != NONE && now - at > 0) {
+            long limit = limitNanos;
+            long call = calls;
+            if (call != seenCall) {
+                seenCall = call;
+                seenAt = now;
+            }
+            long latest = last;
+            if (limit != NONE && (now - seenAt > limit || (latest != NONE && now - latest > 0))) {
                 overdue = true;
                 giveUp();
             }
@@ -131,7 +142,7 @@ final class Watchdog implements AutoCloseable {
                 channel.close();
             } catch (IOException e) {
                 // The channel is of no more use either way, and the blocked call reports what happened.
-                deadline = NONE;
+                limitNanos = NONE;
             }
         }
     }
