@@ -11,7 +11,9 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The handlers of a migration at work: each step is done by all of them beside each other, and is over when all are.
@@ -34,6 +36,31 @@ final class Crew<M extends Crew.Member> {
         void run(M member) throws IOException;
     }
 
+    /** A step by the name that a {@link StateHandler} has for it. */
+    record Named<M>(String name, Step<M> step) {}
+
+    /** Where those who are done with a step wait for the others: closed for good when one of them fails. */
+    private final class Gate {
+        private final AtomicInteger missing;
+        private volatile long openedAt;
+        private volatile boolean closed;
+
+        Gate(int members) {
+            missing = new AtomicInteger(members);
+        }
+
+        void arrive(Worker worker) {
+            long now = execution.nanoTime();
+            if (missing.decrementAndGet() == 0) {
+                openedAt = now;
+                execution.changed();
+            }
+            worker.awaitsPeer();
+            execution.await(execution.nanoTime() + FOREVER, () -> missing.get() == 0 || closed);
+            worker.alive();
+        }
+    }
+
     /** What became of one member's part. */
     record Trouble<M>(M member, MigrationException failure) {}
 
@@ -41,6 +68,8 @@ final class Crew<M extends Crew.Member> {
     private static final long IMPATIENT_NANOS = 8_000_000_000L;
 
     private static final long MILLI = 1_000_000;
+
+    private static final long FOREVER = Long.MAX_VALUE / 2;
 
     /** The first one finds the code cold. */
     private static final int EMPTY_STEPS = 3;
@@ -50,6 +79,7 @@ final class Crew<M extends Crew.Member> {
     private final BooleanSupplier impatient;
     private final List<M> members = new ArrayList<>();
     private final Set<M> hanging = new HashSet<>();
+    private @Nullable Gate gate;
 
     /**
      * Makes a crew without members.
@@ -77,12 +107,55 @@ final class Crew<M extends Crew.Member> {
      * @param name what a {@link StateHandler} calls it
      */
     void start(String name, Step<M> step) {
-        hanging.removeIf(member -> member.worker().isIdle());
-        for (M member : members) {
-            if (!hanging.contains(member)) {
-                member.worker().start(name, () -> step.run(member));
-            }
+        start(List.of(new Named<>(name, step)));
+    }
+
+    /** Begins steps that each member does in order, without a look at the others; {@link #finish} ends them all. */
+    void start(List<Named<M>> inOrder) {
+        gate = null;
+        for (M member : ready()) {
+            member.worker()
+                    .start(inOrder.stream().map(each -> part(member, each)).toList());
         }
+    }
+
+    private List<M> ready() {
+        hanging.removeIf(member -> member.worker().isIdle());
+        return members.stream().filter(member -> !hanging.contains(member)).toList();
+    }
+
+    private Worker.Part part(M member, Named<M> named) {
+        return new Worker.Part(named.name, () -> named.step.run(member));
+    }
+
+    /**
+     * Begins two steps, the second when all have done the first; {@link #finish} ends both. Who is done waits for the
+     * others by itself, which is faster than to hear from them all and to start them anew. Nobody does the second when
+     * one fails in the first.
+     */
+    void startBoth(Named<M> first, Named<M> second) {
+        List<M> ready = ready();
+        Gate between = new Gate(ready.size());
+        gate = between;
+        for (M member : ready) {
+            member.worker()
+                    .start(List.of(
+                            new Worker.Part(first.name, () -> {
+                                first.step.run(member);
+                                between.arrive(member.worker());
+                            }),
+                            new Worker.Part(second.name, () -> {
+                                if (!between.closed) {
+                                    second.step.run(member);
+                                }
+                            })));
+        }
+    }
+
+    /** When all had done the first step of {@link #startBoth}. */
+    long firstDoneAt() {
+        Gate passed = gate;
+        return passed == null ? 0 : passed.openedAt;
     }
 
     /** Tells whether a member has failed in the step that is under way. */
@@ -112,6 +185,7 @@ final class Crew<M extends Crew.Member> {
                     () -> isIdle() || (!wait && members.stream().anyMatch(this::hasFailedNow)));
             if (!told && hasFailed()) {
                 told = true;
+                closeGate();
                 atFailure.run();
             }
             if (anyOverdue(told)) {
@@ -121,6 +195,14 @@ final class Crew<M extends Crew.Member> {
         List<Trouble<M>> troubles = troubles();
         if (!troubles.isEmpty()) {
             throw worst(troubles);
+        }
+    }
+
+    private void closeGate() {
+        Gate open = gate;
+        if (open != null) {
+            open.closed = true;
+            execution.changed();
         }
     }
 

@@ -198,9 +198,8 @@ public final class IncomingMigration {
             enter(Phase.RECEIVING);
             long receiving = execution.nanoTime();
             receive(from);
-            long received = execution.nanoTime();
             enter(Phase.HANDOVER);
-            crew.all("loadFinish", IncomingStream::loadFinish, from::closeData);
+            long received = crew.firstDoneAt();
             long loaded = execution.nanoTime();
             if (!stage.compareAndSet(Stage.ACTIVE, Stage.LOADED)) {
                 throw cancelled();
@@ -209,8 +208,10 @@ public final class IncomingMigration {
             from.awaitCommit();
             stage.set(Stage.COMMITTED);
             long committed = execution.nanoTime();
-            crew.all("resumeQuiesced", IncomingStream::resumeQuiesced, () -> {});
-            crew.all("resume", IncomingStream::resume, () -> {});
+            crew.startBoth(
+                    new Crew.Named<>("resumeQuiesced", IncomingStream::resumeQuiesced),
+                    new Crew.Named<>("resume", IncomingStream::resume));
+            crew.finish(() -> {});
             vm.resume("commit");
             long running = execution.nanoTime();
             tellRunning(from, running - committed);
@@ -224,13 +225,11 @@ public final class IncomingMigration {
         }
     }
 
-    /** What the source is told of the arcs to come: the devices take them beside each other, in three steps. */
+    /** What the source is told of the arcs to come: the devices take them beside each other. */
     private Message.Accept rehearsed(long stepNanos) {
         return new Message.Accept(
                 slowest(StateHandler.Rehearsal::stopNanos),
-                slowest(StateHandler.Rehearsal::quiescedNanos)
-                        + slowest(StateHandler.Rehearsal::runNanos)
-                        + 2 * stepNanos);
+                slowest(StateHandler.Rehearsal::quiescedNanos) + slowest(StateHandler.Rehearsal::runNanos) + stepNanos);
     }
 
     private long slowest(ToLongFunction<StateHandler.Rehearsal> part) {
@@ -245,7 +244,7 @@ public final class IncomingMigration {
         List<IncomingStream> streams = crew.members();
         List<FrameChannel> channels = from.data();
         boolean shared = channels.size() < streams.size();
-        crew.start("load", stream -> {
+        Crew.Named<IncomingStream> load = new Crew.Named<>("load", stream -> {
             int index = streams.indexOf(stream);
             if (index == 0 || !shared) {
                 FrameChannel channel = channels.get(index);
@@ -253,6 +252,8 @@ public final class IncomingMigration {
                 stream.receive(stream.receiver(parameters, execution, channel, carried), channel, from, streams);
             }
         });
+        // A handler may rely on all others having loaded all, when it is told that nothing more comes.
+        crew.startBoth(load, new Crew.Named<>("loadFinish", IncomingStream::loadFinish));
         while (!crew.isIdle() && !crew.hasFailed()) {
             execution.await(execution.nanoTime() + PROGRESS_NANOS, () -> crew.isIdle() || crew.hasFailed());
             progress();

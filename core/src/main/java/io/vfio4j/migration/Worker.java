@@ -2,6 +2,7 @@
 package io.vfio4j.migration;
 
 import java.io.IOException;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +18,9 @@ final class Worker {
         void run() throws IOException;
     }
 
+    /** A part of what it does, by the name that messages and events have for it. */
+    record Part(String name, Action action) {}
+
     private static final long FOREVER = Long.MAX_VALUE / 2;
 
     /** One more for each sign of life. */
@@ -28,7 +32,7 @@ final class Worker {
 
     private final Execution execution;
     private final Execution.Task task;
-    private volatile @Nullable Action action;
+    private volatile @Nullable List<Part> parts;
     private volatile String step = "";
     private volatile @Nullable IOException failure;
     private volatile boolean ending;
@@ -55,23 +59,23 @@ final class Worker {
     /**
      * Starts an action; the one before is done.
      *
-     * @param name what it is, for messages
+     * @param inOrder its parts; one that fails is the last
      */
-    void start(String name, Action next) {
+    void start(List<Part> inOrder) {
         failure = null;
-        step = name;
+        step = inOrder.getFirst().name;
         signsSeen = signs;
         seenAt = execution.nanoTime();
-        action = next;
+        parts = inOrder;
         execution.changed();
     }
 
     /** Tells whether the last action is done, well or badly. */
     boolean isIdle() {
-        return action == null;
+        return parts == null;
     }
 
-    /** What the last action is. */
+    /** What it does, or has done last. */
     String step() {
         return step;
     }
@@ -126,30 +130,41 @@ final class Worker {
     private void work() {
         try {
             while (true) {
-                execution.await(execution.nanoTime() + FOREVER, () -> action != null || ending);
-                Action next = action;
+                execution.await(execution.nanoTime() + FOREVER, () -> parts != null || ending);
+                List<Part> next = parts;
                 if (next == null) {
                     return;
                 }
                 failure = run(next);
-                action = null;
+                parts = null;
                 execution.changed();
             }
         } finally {
-            step = "cleanup";
-            failure = atEnd == null ? null : run(atEnd);
+            failure = atEnd == null ? null : run(new Part("cleanup", atEnd));
             ended = true;
             execution.changed();
         }
     }
 
+    private @Nullable IOException run(List<Part> inOrder) {
+        for (Part part : inOrder) {
+            IOException thrown = run(part);
+            if (thrown != null) {
+                return thrown;
+            }
+            alive();
+        }
+        return null;
+    }
+
     /** A handler is somebody else's code: whatever it throws is a failure of the migration, and no more than that. */
-    private @Nullable IOException run(Action action) {
+    private @Nullable IOException run(Part part) {
+        step = part.name;
         StepEvent event = new StepEvent();
         event.begin();
         IOException thrown = null;
         try {
-            action.run();
+            part.action.run();
         } catch (IOException e) {
             thrown = e;
         } catch (RuntimeException | Error e) {
