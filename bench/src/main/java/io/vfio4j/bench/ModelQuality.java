@@ -25,8 +25,9 @@ import org.jspecify.annotations.Nullable;
  * Compares the predicted downtime with the real one, over migrations of emulated devices of different sizes, dirty
  * rates and downtime limits.
  *
- * <p>{@code ModelQuality [MIGRATIONS [SEED [CSV]]]}: how many, 200 unless told otherwise; what the devices are drawn
- * with; and a file for the single figures, in milliseconds.
+ * <p>{@code ModelQuality [MIGRATIONS [SEED [FILE]]]}: how many, 200 unless told otherwise; what the devices are drawn
+ * with; and a file for the single migrations: a plot where its name ends with {@code .svg}, else figures in
+ * milliseconds.
  */
 public final class ModelQuality {
     private static final int WARM_UPS = 5;
@@ -72,9 +73,12 @@ public final class ModelQuality {
         }
         report(samples, refused, System.out);
         if (arguments.length > 2) {
+            Path file = Path.of(arguments[2]);
             Files.write(
-                    Path.of(arguments[2]),
-                    samples.stream().map(ModelQuality::csv).toList());
+                    file,
+                    file.toString().endsWith(".svg")
+                            ? List.of(plot(samples).svg())
+                            : samples.stream().map(ModelQuality::csv).toList());
         }
     }
 
@@ -134,6 +138,22 @@ public final class ModelQuality {
                 name,
                 median(samples.stream().mapToLong(sample -> part.applyAsLong(sample.predicted))),
                 median(samples.stream().mapToLong(sample -> part.applyAsLong(sample.real))));
+    }
+
+    private static Plot plot(List<Sample> samples) {
+        Plot plot =
+                new Plot("Downtime of each migration", "predicted, ms", "real, ms", true).series("migrations", false);
+        double least = Double.MAX_VALUE;
+        double most = 0;
+        for (Sample sample : samples) {
+            double predicted = sample.predicted.total() / NANOS_PER_MILLI;
+            least = Math.min(least, predicted);
+            most = Math.max(most, predicted);
+            plot.add(predicted, sample.real.total() / NANOS_PER_MILLI);
+        }
+        plot.series("real = predicted", true).add(least, least).add(most, most);
+        plot.series("25 % more", true).add(least, least * (1 + NEAR)).add(most, most * (1 + NEAR));
+        return plot.series("25 % less", true).add(least, least * (1 - NEAR)).add(most, most * (1 - NEAR));
     }
 
     private static double median(LongStream nanos) {
