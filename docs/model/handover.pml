@@ -195,18 +195,6 @@ inline sendEnd(side, i) {
     fi
 }
 
-inline stopBy(i, bit) {
-    failedBefore = failed;
-    failed = false;
-    stop(SRC, i);
-    if
-    :: !failed -> ready = ready | bit
-    :: else
-    fi;
-    failed = failed || failedBefore;
-    todo = todo & (3 - bit)
-}
-
 inline release() {
     dev[D(SRC, 0)] = RELEASED;
     dev[D(SRC, 1)] = RELEASED
@@ -214,9 +202,7 @@ inline release() {
 
 active proctype Source() {
     byte todo;
-    byte ready;
     bool failed;
-    bool failedBefore;
     bool worked;
     bool vmStopped;
     bool withdrawn;
@@ -259,15 +245,12 @@ preCopy:
         fi;
         withdrawn = false;
 #endif
-        /* Crew.start of two steps: who is stopped sends what is left while the other one still stops. */
-        todo = 3;
-        do
-        :: atomic { todo & 1 -> stopBy(0, 1) }
-        :: atomic { todo & 2 -> stopBy(1, 2) }
-        :: atomic { ready & 1 -> sendEnd(SRC, 0); ready = ready & 2 }
-        :: atomic { ready & 2 -> sendEnd(SRC, 1); ready = ready & 1 }
-        :: todo == 0 && ready == 0 -> break
-        od;
+        CREW(stop, SRC);
+        if
+        :: failed -> goto failing
+        :: else
+        fi;
+        CREW(sendEnd, SRC);
         if
         :: failed -> goto failing
         :: else

@@ -42,7 +42,6 @@ final class Crew<M extends Crew.Member> {
     /** Where those who are done with a step wait for the others: closed for good when one of them fails. */
     private final class Gate {
         private final AtomicInteger missing;
-        private volatile long openedAt;
         private volatile boolean closed;
 
         Gate(int members) {
@@ -50,9 +49,7 @@ final class Crew<M extends Crew.Member> {
         }
 
         void arrive(Worker worker) {
-            long now = execution.nanoTime();
             if (missing.decrementAndGet() == 0) {
-                openedAt = now;
                 execution.changed();
             }
             worker.awaitsPeer();
@@ -107,25 +104,15 @@ final class Crew<M extends Crew.Member> {
      * @param name what a {@link StateHandler} calls it
      */
     void start(String name, Step<M> step) {
-        start(List.of(new Named<>(name, step)));
-    }
-
-    /** Begins steps that each member does in order, without a look at the others; {@link #finish} ends them all. */
-    void start(List<Named<M>> inOrder) {
         gate = null;
         for (M member : ready()) {
-            member.worker()
-                    .start(inOrder.stream().map(each -> part(member, each)).toList());
+            member.worker().start(List.of(new Worker.Part(name, () -> step.run(member))));
         }
     }
 
     private List<M> ready() {
         hanging.removeIf(member -> member.worker().isIdle());
         return members.stream().filter(member -> !hanging.contains(member)).toList();
-    }
-
-    private Worker.Part part(M member, Named<M> named) {
-        return new Worker.Part(named.name, () -> named.step.run(member));
     }
 
     /**
@@ -150,12 +137,6 @@ final class Crew<M extends Crew.Member> {
                                 }
                             })));
         }
-    }
-
-    /** When all had done the first step of {@link #startBoth}. */
-    long firstDoneAt() {
-        Gate passed = gate;
-        return passed == null ? 0 : passed.openedAt;
     }
 
     /** Tells whether a member has failed in the step that is under way. */

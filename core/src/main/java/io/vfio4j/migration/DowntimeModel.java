@@ -86,13 +86,12 @@ final class DowntimeModel {
         long down = stepNanos + (stopNanos > 0 ? stopNanos / 2 : arcNanos);
         // END to LOADED, and COMMIT to RUNNING; who waits for the answer has to wake up.
         long answer = roundTripNanos + stepNanos;
-        // Stop and drain are one step: half of it is to wake the threads up, half to hear from them.
         Downtime downtime = new Downtime(
                 stopVmNanos,
                 quiesceNanos > 0 ? quiesceNanos : down,
-                down - stepNanos / 2,
-                Pending.sum(transfer, stepNanos / 2),
-                settleNanos + stopNanos + stepNanos / 2 + answer,
+                down,
+                Pending.sum(transfer, stepNanos),
+                settleNanos + stopNanos + stepNanos + answer,
                 resumeNanos + answer);
         return new Forecast(round, elapsedNanos, sentBytes, requiredBytes, acksOutstanding, pending, rate, downtime);
     }

@@ -198,8 +198,9 @@ public final class IncomingMigration {
             enter(Phase.RECEIVING);
             long receiving = execution.nanoTime();
             receive(from);
+            long received = execution.nanoTime();
             enter(Phase.HANDOVER);
-            long received = crew.firstDoneAt();
+            crew.all("loadFinish", IncomingStream::loadFinish, from::closeData);
             long loaded = execution.nanoTime();
             if (!stage.compareAndSet(Stage.ACTIVE, Stage.LOADED)) {
                 throw cancelled();
@@ -225,7 +226,10 @@ public final class IncomingMigration {
         }
     }
 
-    /** What the source is told of the arcs to come: the devices take them beside each other. */
+    /**
+     * What the source is told of the arcs to come: the devices take them beside each other, each step of all beside
+     * each other.
+     */
     private Message.Accept rehearsed(long stepNanos) {
         return new Message.Accept(
                 slowest(StateHandler.Rehearsal::stopNanos),
@@ -244,7 +248,7 @@ public final class IncomingMigration {
         List<IncomingStream> streams = crew.members();
         List<FrameChannel> channels = from.data();
         boolean shared = channels.size() < streams.size();
-        Crew.Named<IncomingStream> load = new Crew.Named<>("load", stream -> {
+        crew.start("load", stream -> {
             int index = streams.indexOf(stream);
             if (index == 0 || !shared) {
                 FrameChannel channel = channels.get(index);
@@ -252,8 +256,6 @@ public final class IncomingMigration {
                 stream.receive(stream.receiver(parameters, execution, channel, carried), channel, from, streams);
             }
         });
-        // A handler may rely on all others having loaded all, when it is told that nothing more comes.
-        crew.startBoth(load, new Crew.Named<>("loadFinish", IncomingStream::loadFinish));
         while (!crew.isIdle() && !crew.hasFailed()) {
             execution.await(execution.nanoTime() + PROGRESS_NANOS, () -> crew.isIdle() || crew.hasFailed());
             progress();

@@ -336,18 +336,11 @@ public final class OutgoingMigration {
                     .orElse(0));
             model.step(crew.emptyStepNanos());
 
-            Switchover switchover = untilQuiesced();
+            Switchover switchover = untilStopped();
             long preCopyBytes = bytesSent();
-            // Who is stopped sends what is left while others still stop.
-            crew.start(List.of(
-                    new Crew.Named<>("stop", OutgoingStream::stop),
-                    new Crew.Named<>("complete", OutgoingStream::complete)));
-            crew.finish(this::stopOthers);
+            long copying = execution.nanoTime();
+            crew.all("complete", OutgoingStream::complete, this::stopOthers);
             long drained = execution.nanoTime();
-            long copying = crew.members().stream()
-                    .mapToLong(OutgoingStream::stoppedAt)
-                    .max()
-                    .orElse(switchover.quiesced);
             enter(Phase.HANDOVER);
             to.awaitLoaded();
             long loaded = execution.nanoTime();
@@ -406,8 +399,8 @@ public final class OutgoingMigration {
     /** A switchover that was decided, and when its steps were done. */
     private record Switchover(int round, @Nullable Downtime predicted, long begin, long stopped, long quiesced) {}
 
-    /** Sends state while the virtual machine runs, and quiesces all; again, if a handler turns out not to be ready. */
-    private Switchover untilQuiesced() throws IOException {
+    /** Sends state while the virtual machine runs, and stops all; again, if a handler turns out not to be ready. */
+    private Switchover untilStopped() throws IOException {
         boolean iterates = runs && crew.members().stream().anyMatch(OutgoingStream::iterates);
         while (true) {
             Forecast forecast = iterates ? preCopy() : null;
@@ -429,6 +422,7 @@ public final class OutgoingMigration {
                 withdraw();
                 continue;
             }
+            crew.all("stop", OutgoingStream::stop, this::stopOthers);
             return new Switchover(
                     forecast == null ? 0 : forecast.round(),
                     forecast == null ? null : forecast.downtime(),

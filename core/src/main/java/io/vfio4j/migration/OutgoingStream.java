@@ -72,7 +72,6 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile int acksWanted;
     private volatile long quiesceNanos;
     private volatile long stopNanos;
-    private volatile long stoppedAt;
     private volatile long completeNanos;
     private volatile long stalledNanos;
     private volatile boolean iterated;
@@ -399,13 +398,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     void stop() throws IOException {
         long begin = execution.nanoTime();
         handler.stop();
-        stoppedAt = execution.nanoTime();
-        stopNanos = stoppedAt - begin;
-    }
-
-    /** When it was stopped. */
-    long stoppedAt() {
-        return stoppedAt;
+        stopNanos = execution.nanoTime() - begin;
     }
 
     /** Worker: the first step down is undone. */

@@ -31,12 +31,7 @@ class DowntimeModelTest {
 
         assertThat(forecast.downtime())
                 .isEqualTo(new Downtime(
-                        0,
-                        3 * MS + step,
-                        3 * MS + step / 2,
-                        50 * MS + step / 2,
-                        (5 + 6 + 1) * MS + step / 2 + step,
-                        9 * MS + step));
+                        0, 3 * MS + step, 3 * MS + step, 50 * MS + step, (5 + 6 + 1) * MS + 2 * step, 9 * MS + step));
         assertThat(forecast.downtimeNanos()).isEqualTo(forecast.downtime().total());
         assertThat(forecast.fixedNanos())
                 .isEqualTo(forecast.downtimeNanos() - forecast.downtime().drain());
