@@ -1,25 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.bench;
 
-import io.vfio4j.device.MigrationState;
 import io.vfio4j.device.VfioDevice;
-import io.vfio4j.migration.IncomingMigration;
-import io.vfio4j.migration.MigrationException;
 import io.vfio4j.migration.MigrationParameters;
-import io.vfio4j.migration.OutgoingMigration;
-import io.vfio4j.migration.SwitchoverPolicy;
-import io.vfio4j.migration.VirtualMachine;
-import io.vfio4j.migration.handler.VfioDeviceHandler;
-import io.vfio4j.observe.LoadReport;
-import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
-import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.List;
 
 /**
  * Two devices, and migrations from the one to the other over loopback TCP in this process.
@@ -27,13 +13,10 @@ import java.util.concurrent.Future;
  * <p>One thread at a time; closed by whoever made it.
  */
 public final class MigrationPair implements AutoCloseable {
-    private static final TransportAddress ANY_PORT = new TransportAddress.Tcp("127.0.0.1", 0);
-
     private final Devices devices = new Devices();
     private final VfioDevice source;
     private final VfioDevice destination;
-    private final ExecutorService executor = Executors.newSingleThreadExecutor(
-            Thread.ofPlatform().name("destination").factory());
+    private final Loopback loopback = new Loopback();
 
     /**
      * Makes two emulated devices.
@@ -67,7 +50,7 @@ public final class MigrationPair implements AutoCloseable {
                     opened.close();
                 }
                 devices.close();
-                executor.close();
+                loopback.close();
             }
         }
     }
@@ -80,57 +63,12 @@ public final class MigrationPair implements AutoCloseable {
      * @throws IOException when the migration or a device fails
      */
     public MigrationReport migrate(MigrationParameters parameters) throws IOException {
-        CompletableFuture<String> listening = new CompletableFuture<>();
-        IncomingMigration incoming = new IncomingMigration(
-                devices.libc(),
-                VfioDeviceHandler.inOrder(destination),
-                VirtualMachine.NONE,
-                parameters,
-                new MigrationListener() {
-                    @Override
-                    public void onListening(String address) {
-                        listening.complete(address);
-                    }
-                });
-        Future<LoadReport> loaded = executor.submit(() -> {
-            try {
-                return incoming.run(ANY_PORT);
-            } finally {
-                // Does nothing unless it has failed before it could listen.
-                listening.complete("");
-            }
-        });
-        OutgoingMigration outgoing = new OutgoingMigration(
-                devices.libc(),
-                VfioDeviceHandler.inOrder(source),
-                VirtualMachine.NONE,
-                parameters,
-                SwitchoverPolicy.STANDARD,
-                MigrationListener.NONE);
-        try {
-            String address = listening.join();
-            if (address.isEmpty()) {
-                // Throws why.
-                loaded.get();
-            }
-            MigrationReport report = outgoing.run(TransportAddress.parse(address));
-            loaded.get();
-            source.setState(MigrationState.RUNNING, MigrationState.STOP);
-            return report;
-        } catch (MigrationException e) {
-            incoming.cancel();
-            throw e;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted", e);
-        } catch (ExecutionException e) {
-            throw new IOException("the destination failed", e.getCause());
-        }
+        return loopback.migrate(devices.libc(), List.of(source), List.of(destination), parameters, parameters);
     }
 
     @Override
     public void close() {
-        executor.close();
+        loopback.close();
         source.close();
         destination.close();
         devices.close();

@@ -6,6 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 
 /**
  * Watches the memory of this process that is no file: the heap, the buffers of both sides, and what the JVM itself
@@ -17,14 +19,15 @@ final class MemoryWatch implements AutoCloseable {
     private static final long INTERVAL_MILLIS = 50;
 
     private final List<Double> samples = new ArrayList<>();
-    private final Thread thread;
+    private final ExecutorService thread = Executors.newSingleThreadExecutor(
+            Thread.ofPlatform().name("memory-watch").daemon().factory());
     private final double before;
 
     /** Begins, after it has cleared away what is not used any more. */
     MemoryWatch() throws IOException {
         System.gc();
         before = mebibytes();
-        thread = Thread.ofPlatform().name("memory-watch").daemon().start(this::watch);
+        thread.execute(this::watch);
     }
 
     private void watch() {
@@ -65,17 +68,7 @@ final class MemoryWatch implements AutoCloseable {
 
     @Override
     public void close() {
-        thread.interrupt();
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        thread.shutdownNow();
+        thread.close();
     }
 }
