@@ -16,7 +16,8 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The handlers of a migration at work: each step is done by all of them beside each other, and is over when all are.
+ * The handlers of a migration, or its virtual machine, at work: each step is done by all of them beside each other, and
+ * is over when all are.
  *
  * <p>For the migration's thread.
  *
@@ -28,6 +29,11 @@ final class Crew<M extends Crew.Member> {
         String name();
 
         Worker worker();
+
+        /** What a person is to do about it when nobody knows what it does. */
+        default String remedy() {
+            return "reset it when it answers again";
+        }
     }
 
     /** What each member does in a step. */
@@ -148,7 +154,8 @@ final class Crew<M extends Crew.Member> {
      * Does a step.
      *
      * @param name what a {@link StateHandler} calls it
-     * @param atFailure what to do when the first member fails, so that the others end soon
+     * @param atFailure what to do when the first member fails or nobody wants to wait any more, so that the others end
+     *     soon
      * @throws MigrationException the first failure, when all have ended; the others' are suppressed in it
      */
     void all(String name, Step<M> step, Runnable atFailure) throws MigrationException {
@@ -164,7 +171,7 @@ final class Crew<M extends Crew.Member> {
             execution.await(
                     nextDeadline(told),
                     () -> isIdle() || (!wait && members.stream().anyMatch(this::hasFailedNow)));
-            if (!told && hasFailed()) {
+            if (!told && (hasFailed() || impatient.getAsBoolean())) {
                 told = true;
                 closeGate();
                 atFailure.run();
@@ -273,7 +280,8 @@ final class Crew<M extends Crew.Member> {
                                 Reason.DEVICE,
                                 member.name() + ": it does not answer ("
                                         + member.worker().step()
-                                        + "); nobody knows what it does, so reset it when it answers again")));
+                                        + "); nobody knows what it does, so "
+                                        + member.remedy())));
             } else if (failure != null) {
                 troubles.add(new Trouble<>(member, named(member.name(), failure)));
             }

@@ -40,6 +40,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         void roundOver();
     }
 
+    private final String name;
     private final StateHandler handler;
     private final int number;
     private final Execution execution;
@@ -91,14 +92,15 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     /** Takes the pool over, also when this fails. */
     OutgoingStream(
-            StateHandler handler,
+            KnownHandler known,
             int number,
             Execution execution,
             Whole whole,
             OutgoingLink link,
             MigrationParameters parameters,
             BufferPool pool) {
-        this.handler = handler;
+        this.name = known.name();
+        this.handler = known.handler();
         this.number = number;
         this.execution = execution;
         this.whole = whole;
@@ -113,7 +115,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
             throw e;
         }
         try {
-            this.worker = new Worker(execution, "save", handler.name(), this::end);
+            this.worker = new Worker(execution, "save", name, this::end);
         } catch (RuntimeException | Error e) {
             channel.close();
             sender.close();
@@ -128,7 +130,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     @Override
     public String name() {
-        return handler.name();
+        return name;
     }
 
     @Override
@@ -181,7 +183,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     HandlerReport report() {
         return new HandlerReport(
-                handler.name(),
+                name,
                 preCopyBytes,
                 stopCopyBytes,
                 iterated ? round : 0,
@@ -513,7 +515,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         if (extra.remaining() > MAX_EXTRA) {
             throw new MigrationException(
                     Reason.DEVICE,
-                    handler.name() + ": " + extra.remaining() + " bytes beside its state; the limit is " + MAX_EXTRA);
+                    name + ": " + extra.remaining() + " bytes beside its state; the limit is " + MAX_EXTRA);
         }
         waitingForPeer(() -> {
             sender.flush();

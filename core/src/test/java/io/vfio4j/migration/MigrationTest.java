@@ -200,7 +200,7 @@ class MigrationTest {
         sourceVm.stopFailure = new IOException("no stop");
         try (Receiving receiving = new Receiving("tcp")) {
             MigrationException e = failing(() -> outgoing().run(receiving.address()));
-            assertThat(e).hasMessage("no stop");
+            assertThat(e).hasMessage("the virtual machine: no stop");
             receiving.failure();
         }
         assertSourceRunsAgain();
