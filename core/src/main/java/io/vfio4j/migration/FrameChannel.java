@@ -76,14 +76,28 @@ final class FrameChannel implements AutoCloseable {
         connection.readsWait(wait);
     }
 
-    /** Sends a chunk of state. The buffer stays the caller's. */
-    void sendData(PooledBuffer chunk) throws TransportException {
+    /**
+     * Sends a chunk of state. The buffer stays the caller's, and as it is until {@link #isWritten}.
+     *
+     * @return what to ask by
+     */
+    long sendData(PooledBuffer chunk) throws TransportException {
         sending.lock();
         try {
-            connection.write(encoder.encode(chunk, FrameKind.DATA));
+            return connection.writeInPlace(encoder.encode(chunk, FrameKind.DATA));
         } finally {
             sending.unlock();
         }
+    }
+
+    /** Tells whether a chunk's memory is free again. The thread that sends. */
+    boolean isWritten(long write) throws TransportException {
+        return connection.isWritten(write);
+    }
+
+    /** Waits until a chunk's memory is free again. The thread that sends. */
+    void awaitWritten(long write) throws TransportException {
+        connection.awaitWritten(write);
     }
 
     void send(FrameKind kind, Message message) throws TransportException {

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * socket may be blocking or not. One thread reads and one writes, direct buffers only; any thread may close, which ends
  * their calls: closing an fd would not, so the socket is shut down, for every fd of it.
  */
-final class FdChannel implements ByteChannel {
+sealed class FdChannel implements ByteChannel permits ZeroCopyChannel {
     private final LibC libc;
     private final SocketFd socket;
     private final MemorySegment readable;
@@ -41,7 +41,8 @@ final class FdChannel implements ByteChannel {
 
     private volatile boolean readingStopped;
 
-    private FdChannel(LibC libc, SocketFd socket) {
+    /** Takes over a socket of its own. */
+    FdChannel(LibC libc, SocketFd socket) {
         this.libc = libc;
         this.socket = socket;
         this.readable = pollFor(LibC.POLLIN);
@@ -69,12 +70,20 @@ final class FdChannel implements ByteChannel {
         if (own < 0) {
             throw unusable(fd, Errno.describe(own));
         }
-        FdChannel channel = new FdChannel(libc, new SocketFd(libc, own));
+        SocketFd socket = new SocketFd(libc, own);
+        sendAtOnce(socket);
+        return new FdChannel(libc, socket);
+    }
+
+    /** Messages are short, and an answer is waited for. A Unix socket knows no such option and needs none. */
+    static void sendAtOnce(SocketFd socket) {
         try (Arena arena = Arena.ofConfined()) {
-            // Messages are short, and an answer is waited for. A Unix socket knows no such option and needs none.
-            channel.socket.setOption(Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, arena.allocateFrom(JAVA_INT, 1));
+            socket.setOption(Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, arena.allocateFrom(JAVA_INT, 1));
         }
-        return channel;
+    }
+
+    final SocketFd socket() {
+        return socket;
     }
 
     private static TransportException unusable(int fd, String problem) {
@@ -147,6 +156,11 @@ final class FdChannel implements ByteChannel {
         }
     }
 
+    /** Tells whether a write that did not go is to be tried again, when it has waited for room. */
+    final boolean isToWriteAgain(long result) throws IOException {
+        return isToRepeat(result, writable);
+    }
+
     /** Waits where a socket that does not block has nothing now; who closes or shuts down the socket ends the wait. */
     private boolean isToRepeat(long result, MemorySegment poll) throws IOException {
         if (closed.get()) {
@@ -159,7 +173,7 @@ final class FdChannel implements ByteChannel {
         return Errno.EINTR.is(result);
     }
 
-    private static int advance(ByteBuffer buffer, long result) throws IOException {
+    static int advance(ByteBuffer buffer, long result) throws IOException {
         if (result < 0) {
             // The words of the JDK's own channels, where it has some.
             throw new IOException(
@@ -182,7 +196,7 @@ final class FdChannel implements ByteChannel {
         }
     }
 
-    private void enter() throws ClosedChannelException {
+    final void enter() throws ClosedChannelException {
         int before = users.get();
         while (before > 0 && !users.compareAndSet(before, before + 1)) {
             before = users.get();
@@ -192,7 +206,7 @@ final class FdChannel implements ByteChannel {
         }
     }
 
-    private void leave() {
+    final void leave() {
         if (users.decrementAndGet() == 0) {
             libc.close(socket.fd());
         }
