@@ -64,6 +64,45 @@ public final class Passage implements StateOutput, AutoCloseable {
         return bytes.size();
     }
 
+    /** What goes while all is stopped: what the handler expects before, and what it sends. */
+    record Account(long expected, long sent) {}
+
+    /** Makes the calls of a whole migration, of both sides on one thread, with a change between the rounds. */
+    static Account stepByStep(StateHandler from, StateHandler to, int chunkBytes, Runnable change) throws IOException {
+        from.prepare();
+        to.prepare();
+        to.rehearse();
+        to.loadSetup();
+        Loading loading = new Loading(to, EVERYTHING, -1, 0);
+        Pending pending = new Pending();
+        try (Passage out = new Passage(chunkBytes, loading)) {
+            from.saveSetup();
+            for (int round = 0; round < 3; round++) {
+                while (from.iterates() && from.iterate(out)) {
+                    pending.clear();
+                    from.pending(0, StateHandler.Precision.ESTIMATE, pending);
+                }
+                change.run();
+            }
+            from.quiesce();
+            pending.clear();
+            from.pending(0, StateHandler.Precision.FINAL, pending);
+            from.stop();
+            long before = loading.come;
+            to.switchoverStart();
+            from.complete(out);
+            long sent = loading.come - before;
+            to.loadFinish();
+            to.resumeQuiesced();
+            to.resume();
+            from.release();
+            return new Account(pending.downtimeBytes(), sent);
+        } finally {
+            from.cleanup();
+            to.cleanup();
+        }
+    }
+
     private static void moved(StateHandler from, StateHandler to, int chunkBytes, int bytes, int at, int bits)
             throws IOException {
         to.loadSetup();
