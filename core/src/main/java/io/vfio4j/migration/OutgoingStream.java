@@ -64,6 +64,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile int round = 1;
     private volatile long preCopyBytes;
     private volatile long stopCopyBytes;
+    private volatile long laterBytes;
     private volatile long setupNanos;
     private volatile long preCopyNanos;
     private volatile long requiredBytes;
@@ -86,6 +87,8 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private int acksAsked;
     private boolean setUp;
     private boolean completing;
+    private volatile boolean later;
+    private boolean savingLater;
     private boolean active;
     private volatile boolean iterates;
 
@@ -136,6 +139,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         return worker;
     }
 
+    int number() {
+        return number;
+    }
+
     Bandwidth bandwidth() {
         return bandwidth;
     }
@@ -149,7 +156,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     }
 
     long bytesSent() {
-        return preCopyBytes + stopCopyBytes;
+        return preCopyBytes + stopCopyBytes + laterBytes;
     }
 
     long requiredBytes() {
@@ -184,6 +191,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                 handler.name(),
                 preCopyBytes,
                 stopCopyBytes,
+                laterBytes,
                 iterated ? round : 0,
                 bandwidth.isMeasured() ? bandwidth.bytesPerSecond() : 0,
                 stalledNanos,
@@ -430,12 +438,55 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         });
         if (active) {
             handler.complete(this);
+            if (handler.hasLater()) {
+                announceLater();
+            }
         }
+        sendEnd();
+        completeNanos = execution.nanoTime() - begin;
+    }
+
+    private void sendEnd() throws IOException {
         waitingForPeer(() -> {
             sender.flush();
             channel.sendEnd();
         });
-        completeNanos = execution.nanoTime() - begin;
+    }
+
+    /** What could wait comes behind END when the destination runs, or before it where nobody will. */
+    private void announceLater() throws IOException {
+        waitingForPeer(() -> {
+            sender.flush();
+            channel.send(FrameKind.LATER);
+        });
+        if (link.carriesOn()) {
+            link.announceLater();
+            later = true;
+        } else {
+            handler.saveLater(this);
+        }
+    }
+
+    /** Tells whether the handler has something left that goes when the destination runs. */
+    boolean hasLater() {
+        return later;
+    }
+
+    /** Worker: the destination runs, and what could wait goes there. */
+    void saveLater() throws IOException {
+        drained = !later;
+        if (later) {
+            savingLater = true;
+            holding = false;
+            lastFrame = execution.nanoTime();
+            handler.saveLater(this);
+            sendEnd();
+        }
+    }
+
+    /** Any thread: the destination will see that no more comes. */
+    void closeChannel() {
+        channel.close();
     }
 
     @Override
@@ -498,7 +549,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         } finally {
             peerAnswered();
         }
-        if (completing) {
+        if (savingLater) {
+            laterBytes += length;
+            lastFrame = answeredAt;
+            keepPace(length, answeredAt);
+        } else if (completing) {
             stopCopyBytes += length;
         } else {
             preCopyBytes += length;

@@ -8,7 +8,8 @@ import java.nio.ByteBuffer;
 /**
  * Where a {@link StateHandler} sends its state: an ordered stream of its own.
  *
- * <p>For the handler's own thread, within {@link StateHandler#iterate} and {@link StateHandler#complete}.
+ * <p>For the handler's own thread, within {@link StateHandler#iterate}, {@link StateHandler#complete} and
+ * {@link StateHandler#saveLater}.
  */
 public interface StateOutput {
     /** How long what {@link #sendExtra} sends can be, in bytes. */

@@ -257,7 +257,7 @@ class HandoverTest {
         }
         MigrationException e = destination.get();
         assertThat(e.reason()).isEqualTo(Reason.PROTOCOL);
-        assertThat(e).hasMessageContaining("the stream has version 9, this vfio4j speaks version 2");
+        assertThat(e).hasMessageContaining("the stream has version 9, this vfio4j speaks version 3");
     }
 
     private OutgoingMigration outgoing(Duration peerLimit) throws IOException {
