@@ -33,6 +33,11 @@ public final class Passage implements StateOutput, AutoCloseable {
         this.sink = sink;
     }
 
+    /** Opens the way into a handler; the caller makes the calls of both sides. */
+    public static Passage into(StateHandler to, int chunkBytes) {
+        return new Passage(chunkBytes, new Loading(to, EVERYTHING, -1, 0));
+    }
+
     /** Moves what a handler sends when all is stopped. */
     public static void allAtOnce(StateHandler from, StateHandler to, int chunkBytes) throws IOException {
         moved(from, to, chunkBytes, EVERYTHING, -1, 0);
@@ -67,7 +72,7 @@ public final class Passage implements StateOutput, AutoCloseable {
             }
         })) {
             from.saveSetup();
-            from.complete(out);
+            completeAll(from, out);
             from.cleanup();
         }
         return bytes.size();
@@ -104,6 +109,10 @@ public final class Passage implements StateOutput, AutoCloseable {
             to.loadFinish();
             to.resumeQuiesced();
             to.resume();
+            if (from.hasLater()) {
+                from.saveLater(out);
+                to.laterLoaded();
+            }
             from.release();
             return new Account(pending.downtimeBytes(), sent);
         } finally {
@@ -117,12 +126,27 @@ public final class Passage implements StateOutput, AutoCloseable {
         to.loadSetup();
         try (Passage out = new Passage(chunkBytes, new Loading(to, bytes, at, bits))) {
             from.saveSetup();
-            from.complete(out);
+            boolean later = completeAll(from, out);
             from.cleanup();
             to.loadFinish();
+            to.resumeQuiesced();
+            to.resume();
+            if (later) {
+                to.laterLoaded();
+            }
         } finally {
             to.cleanup();
         }
+    }
+
+    /** As into a file: what can wait comes before the end. */
+    private static boolean completeAll(StateHandler from, StateOutput out) throws IOException {
+        from.complete(out);
+        boolean later = from.hasLater();
+        if (later) {
+            from.saveLater(out);
+        }
+        return later;
     }
 
     private static final class Loading implements Sink {
