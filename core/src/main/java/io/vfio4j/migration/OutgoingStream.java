@@ -9,7 +9,9 @@ import io.vfio4j.observe.HandlerReport;
 import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -38,6 +40,9 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
         /** A round is over, or a handler has run dry: the migration's thread is to look. */
         void roundOver();
+
+        /** What a handler wants to be known. */
+        void notice(String text);
     }
 
     private final String name;
@@ -65,6 +70,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile int round = 1;
     private volatile long preCopyBytes;
     private volatile long stopCopyBytes;
+    private volatile long laterBytes;
     private volatile long setupNanos;
     private volatile long preCopyNanos;
     private volatile long requiredBytes;
@@ -87,6 +93,8 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private int acksAsked;
     private boolean setUp;
     private boolean completing;
+    private volatile boolean later;
+    private boolean savingLater;
     private boolean active;
     private volatile boolean iterates;
 
@@ -138,6 +146,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         return worker;
     }
 
+    int number() {
+        return number;
+    }
+
     Bandwidth bandwidth() {
         return bandwidth;
     }
@@ -151,7 +163,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     }
 
     long bytesSent() {
-        return preCopyBytes + stopCopyBytes;
+        return preCopyBytes + stopCopyBytes + laterBytes;
     }
 
     long requiredBytes() {
@@ -186,6 +198,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                 name,
                 preCopyBytes,
                 stopCopyBytes,
+                laterBytes,
                 iterated ? round : 0,
                 bandwidth.isMeasured() ? bandwidth.bytesPerSecond() : 0,
                 stalledNanos,
@@ -257,6 +270,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                 leftInRound -= sent;
                 look(Precision.ESTIMATE);
                 waited = keepPace(sent, at);
+            } else if (!drained) {
+                // Zero pages: they go without a byte that counts, and say nothing of the rate.
+                lastFrame = answeredAt;
+                look(Precision.ESTIMATE);
             }
             if (drained || leftInRound <= 0) {
                 endRound();
@@ -432,12 +449,55 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         });
         if (active) {
             handler.complete(this);
+            if (handler.hasLater()) {
+                announceLater();
+            }
         }
+        sendEnd();
+        completeNanos = execution.nanoTime() - begin;
+    }
+
+    private void sendEnd() throws IOException {
         waitingForPeer(() -> {
             sender.flush();
             channel.sendEnd();
         });
-        completeNanos = execution.nanoTime() - begin;
+    }
+
+    /** What could wait comes behind END when the destination runs, or before it where nobody will. */
+    private void announceLater() throws IOException {
+        waitingForPeer(() -> {
+            sender.flush();
+            channel.send(FrameKind.LATER);
+        });
+        if (link.carriesOn()) {
+            link.announceLater();
+            later = true;
+        } else {
+            handler.saveLater(this);
+        }
+    }
+
+    /** Tells whether the handler has something left that goes when the destination runs. */
+    boolean hasLater() {
+        return later;
+    }
+
+    /** Worker: the destination runs, and what could wait goes there. */
+    void saveLater() throws IOException {
+        drained = !later;
+        if (later) {
+            savingLater = true;
+            holding = false;
+            lastFrame = execution.nanoTime();
+            handler.saveLater(this);
+            sendEnd();
+        }
+    }
+
+    /** Any thread: the destination will see that no more comes. */
+    void closeChannel() {
+        channel.close();
     }
 
     @Override
@@ -500,7 +560,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         } finally {
             peerAnswered();
         }
-        if (completing) {
+        if (savingLater) {
+            laterBytes += length;
+            lastFrame = answeredAt;
+            keepPace(length, answeredAt);
+        } else if (completing) {
             stopCopyBytes += length;
         } else {
             preCopyBytes += length;
@@ -508,6 +572,37 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         if (pieces.isEnabled()) {
             PieceEvent.record(name(), length, true);
         }
+    }
+
+    @Override
+    @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
+    public void sendPages(PooledBuffer table, List<MemorySegment> pages) throws IOException {
+        if (savingLater) {
+            sender.giveBack(table);
+            throw new MigrationException(
+                    Reason.DEVICE, handler.name() + ": pages cannot wait, for the destination runs on them by now");
+        }
+        table.pages(pages);
+        long length = FrameChannel.bytes(pages);
+        awaitPeer();
+        try {
+            sender.send(table);
+        } finally {
+            peerAnswered();
+        }
+        if (completing) {
+            stopCopyBytes += length;
+        } else {
+            preCopyBytes += length;
+        }
+        if (pieces.isEnabled()) {
+            PieceEvent.record(name(), (int) length, true);
+        }
+    }
+
+    @Override
+    public void notice(String text) {
+        whole.notice(name() + ": " + text);
     }
 
     @Override

@@ -3,7 +3,9 @@ package io.vfio4j.migration;
 
 import io.vfio4j.buffer.PooledBuffer;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -21,11 +23,13 @@ import org.jspecify.annotations.Nullable;
  * {@link #description}, {@link #peerToPeer} and {@link #isRunning} are asked once, and the answers hold for the whole
  * migration.
  *
- * <p>At the source: {@code prepare, saveSetup, (pending, iterate)*, quiesce, pending(FINAL), stop, complete, release,
- * cleanup}; when the switchover is withdrawn after {@code quiesce}, {@code unquiesce} and on with {@code iterate}; when
- * the migration fails, {@code resumeQuiesced, resume, cleanup}. At the destination: {@code prepare, rehearse,
- * loadSetup, (load, loadExtra, initialLoaded)*, switchoverStart, load*, loadFinish, resumeQuiesced, resume, cleanup};
- * when it fails, {@code discard, cleanup}.
+ * <p>At the source: {@code prepare, saveSetup, (pending, iterate)*, quiesce, pending(FINAL), stop, complete, hasLater,
+ * saveLater, release, cleanup}; when the switchover is withdrawn after {@code quiesce}, {@code unquiesce} and on with
+ * {@code iterate}; when the migration fails, {@code resumeQuiesced, resume, cleanup}. At the destination:
+ * {@code prepare, rehearse, loadSetup, (load, loadPages, loadExtra, initialLoaded)*, switchoverStart, load*,
+ * loadFinish, resumeQuiesced, resume, cleanup}; between the last two, {@code (load, loadPages, loadExtra)*} and
+ * {@code laterLoaded} or {@code laterLost} where the source has state that could wait; when it fails, {@code discard,
+ * cleanup}.
  */
 public interface StateHandler {
 
@@ -241,7 +245,28 @@ public interface StateHandler {
     default void complete(StateOutput out) throws IOException {}
 
     /**
-     * Lets go at the source: the destination has the state and runs.
+     * Tells whether the handler has state that can wait until the destination runs: {@code has_postcopy}. Asked once,
+     * after {@link #complete}.
+     *
+     * @return true when {@link #saveLater} has something to send
+     */
+    default boolean hasLater() {
+        return false;
+    }
+
+    /**
+     * Sends all that could wait: {@code save_live_complete_postcopy}. The destination runs, this side's virtual machine
+     * is stopped, and nothing that fails here takes anything back: the destination goes on without what is missing, and
+     * both sides say so. On its way into a file it is called right after {@link #complete}, for nothing runs there.
+     *
+     * @param out where to; what {@link MigrationLimits#maxBytesPerSecond} allows holds here too
+     * @throws IOException when it cannot be read or sent, or the caller has given it up
+     */
+    default void saveLater(StateOutput out) throws IOException {}
+
+    /**
+     * Lets go at the source: the destination has the state and runs, and has all that could wait, too, as far as it
+     * will ever have it.
      *
      * @throws IOException when it cannot; that is told, and undoes nothing
      */
@@ -306,6 +331,31 @@ public interface StateHandler {
     default void loadExtra(ByteBuffer extra) throws IOException {}
 
     /**
+     * Says where the pages are to be put that follow a frame, which are then read straight into place; and puts the
+     * pages there that the table says are zero. {@code load_multifd_page} in QEMU.
+     *
+     * <p>Called on the thread that receives, in the order of the frames, beside calls of {@link #load},
+     * {@link #loadPages} and {@link #loadExtra} for frames before it: it writes to the pages of this table, and changes
+     * nothing else.
+     *
+     * @param table a {@link io.vfio4j.stream.PageTable} whose checksum was found right, but which is a peer's: little
+     *     endian, from position to limit; valid until this returns
+     * @return native memory for all pages that follow, in the table's order, none longer than 2 GiB
+     * @throws IOException when the table is refused; nothing has been written to then
+     */
+    default List<MemorySegment> placePages(ByteBuffer table) throws IOException {
+        throw new IOException(name() + ": the source sent pages, and this is no memory");
+    }
+
+    /**
+     * Checks pages that were put into place by {@link #placePages}. Pages of later frames may be in place by now.
+     *
+     * @param table the same table; valid until this returns
+     * @throws IOException when it is refused
+     */
+    default void loadPages(ByteBuffer table) throws IOException {}
+
+    /**
      * Gets ready for the switchover as far as that is possible now that all initial bytes are loaded; the source waits
      * for this to return: {@code switchover_ack} in QEMU.
      *
@@ -326,6 +376,23 @@ public interface StateHandler {
      * @throws IOException when it is refused
      */
     default void loadFinish() throws IOException {}
+
+    /**
+     * Hears that all has been loaded that {@link #saveLater} sent. It came by {@link #load} and {@link #loadExtra},
+     * after {@link #resume}; from a file before {@link #loadFinish}, and this is called after {@link #resume} all the
+     * same.
+     *
+     * @throws IOException when it is not good; it counts as missing then, as by {@link #laterLost}, and all runs on
+     */
+    default void laterLoaded() throws IOException {}
+
+    /**
+     * Hears that not all will come that {@link #saveLater} has sent or would have: the virtual machine runs here and
+     * goes on without. What has come of it may be of no use, such as a bitmap in which bits are missing.
+     *
+     * @param cause why
+     */
+    default void laterLost(IOException cause) {}
 
     /**
      * Throws away at the destination what was loaded: the source goes on with it.

@@ -59,7 +59,7 @@ public interface Connection extends AutoCloseable {
      *
      * @param from a direct buffer, from its position to its limit
      * @return what to ask by, never less than the one before
-     * @throws TransportException as {@link #write}
+     * @throws TransportException as {@link #write(ByteBuffer)}
      */
     default long writeInPlace(ByteBuffer from) throws TransportException {
         write(from);
@@ -71,7 +71,7 @@ public interface Connection extends AutoCloseable {
      *
      * @param write what {@link #writeInPlace} returned
      * @return whether it is
-     * @throws TransportException as {@link #write}
+     * @throws TransportException as {@link #write(ByteBuffer)}
      */
     default boolean isWritten(long write) throws TransportException {
         return true;
@@ -81,9 +81,23 @@ public interface Connection extends AutoCloseable {
      * Waits until a buffer's memory is free again. The thread that writes.
      *
      * @param write what {@link #writeInPlace} returned
-     * @throws TransportException as {@link #write}
+     * @throws TransportException as {@link #write(ByteBuffer)}
      */
     default void awaitWritten(long write) throws TransportException {}
+
+    /**
+     * Writes all of several buffers, one after the other, in as few calls as the kernel allows.
+     *
+     * @param from direct buffers, each from its position to its limit
+     * @throws TransportException as {@link #write(ByteBuffer)}
+     */
+    default void write(ByteBuffer[] from) throws TransportException {
+        for (ByteBuffer each : from) {
+            if (each.hasRemaining()) {
+                write(each);
+            }
+        }
+    }
 
     /**
      * Fills a buffer.
@@ -93,6 +107,18 @@ public interface Connection extends AutoCloseable {
      *     stream ends before the buffer is full, {@code FAILED} for any other failure
      */
     void read(ByteBuffer to) throws TransportException;
+
+    /**
+     * Fills several buffers, one after the other, in as few calls as the kernel allows.
+     *
+     * @param to direct buffers, each from its position to its limit
+     * @throws TransportException as {@link #read(ByteBuffer)}
+     */
+    default void read(ByteBuffer[] to) throws TransportException {
+        for (ByteBuffer each : to) {
+            read(each);
+        }
+    }
 
     /**
      * Makes sure that nothing more comes.

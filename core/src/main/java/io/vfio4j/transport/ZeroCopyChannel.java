@@ -133,11 +133,10 @@ final class ZeroCopyChannel extends FdChannel {
                     // Too much is under way without a copy, here or in other sockets.
                     copies = sends == completed;
                     awaitCompletion();
+                    takeCompletions();
                 } else if (!isToWriteAgain(result)) {
                     break;
                 }
-                // A completion that nobody takes would end every wait for room at once.
-                takeCompletions();
                 result = send(copies);
             }
             advance(from, result);
@@ -147,6 +146,12 @@ final class ZeroCopyChannel extends FdChannel {
         } finally {
             leave();
         }
+    }
+
+    /** A completion that nobody takes would end every wait for room at once. */
+    @Override
+    void beforeRoomIsAwaited() throws IOException {
+        takeCompletions();
     }
 
     private long send(boolean copies) {

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
 import io.vfio4j.buffer.PooledBuffer;
+import io.vfio4j.stream.PageTable;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +32,13 @@ final class SimulatedHandler implements StateHandler {
     private static final int PAGES = 24;
     private static final int INITIAL = 3;
     private static final int PIECE = 16;
+    private static final int MEMORY = 64;
     private static final int NO_PAGE = -1;
+
+    /** What could wait: numbered from here downwards. */
+    private static final int FIRST_LATER = -2;
+
+    private static final int LATER_PIECES = 3;
 
     private final String name;
     private final SimulatedWorld world;
@@ -34,6 +46,10 @@ final class SimulatedHandler implements StateHandler {
     private final List<SimulatedHandler> siblings;
     private final int[] pages = new int[PAGES];
     private final BitSet dirty = new BitSet();
+
+    /** What is sent from where it lies and put right where it belongs. */
+    private final MemorySegment memory = Arena.ofAuto().allocate(MEMORY);
+
     private Position position;
     private int initialLeft = INITIAL;
     private int acksWanted = 1;
@@ -41,6 +57,10 @@ final class SimulatedHandler implements StateHandler {
     private int pieces;
     private boolean switchoverStarted;
     private boolean siblingsMayFail;
+    private final int[] later = new int[LATER_PIECES];
+    private int laterCame;
+    private boolean laterWhole;
+    private boolean laterLost;
 
     SimulatedHandler(
             String name,
@@ -54,6 +74,9 @@ final class SimulatedHandler implements StateHandler {
         this.position = position;
         this.siblings = siblings;
         siblings.add(this);
+        if (position == Position.RUNNING) {
+            Arrays.setAll(later, i -> name.hashCode() + i);
+        }
     }
 
     void reinitOnQuiesce() {
@@ -71,6 +94,20 @@ final class SimulatedHandler implements StateHandler {
 
     int[] pages() {
         return pages.clone();
+    }
+
+    int[] later() {
+        return later.clone();
+    }
+
+    /** Tells whether all has come that could wait. */
+    boolean laterWhole() {
+        return laterWhole;
+    }
+
+    /** Tells whether it knows that not all has come that could wait. */
+    boolean laterLost() {
+        return laterLost;
     }
 
     @Override
@@ -98,6 +135,7 @@ final class SimulatedHandler implements StateHandler {
     public void pending(long thresholdBytes, Precision precision, Pending pending) {
         pending.requiredBytes((long) initialLeft * PIECE)
                 .preCopyBytes((long) dirty.cardinality() * PIECE)
+                .laterBytes((long) LATER_PIECES * PIECE)
                 .acksWanted(acksWanted);
     }
 
@@ -164,10 +202,54 @@ final class SimulatedHandler implements StateHandler {
         while (initialLeft > 0 || !dirty.isEmpty()) {
             sendPiece(out);
         }
+        sendMemory(out);
         out.sendExtra(ByteBuffer.allocate(Integer.BYTES)
                 .order(java.nio.ByteOrder.LITTLE_ENDIAN)
                 .putInt(pieces)
                 .flip());
+    }
+
+    private void sendMemory(StateOutput out) throws IOException {
+        memory.fill((byte) pieces);
+        PooledBuffer table = out.acquire();
+        PageTable.Writer writer = new PageTable.Writer();
+        writer.begin(table);
+        writer.present(0, pieces);
+        writer.page(0);
+        table.length(writer.length());
+        out.sendPages(table, List.of(memory));
+    }
+
+    @Override
+    public boolean hasLater() {
+        return true;
+    }
+
+    @Override
+    public void saveLater(StateOutput out) throws IOException {
+        require(position == Position.STOPPED, "sends what could wait while not stopped");
+        for (int i = 0; i < LATER_PIECES; i++) {
+            PooledBuffer buffer = out.acquire();
+            buffer.view(PooledBuffer.HEAD_ROOM, PooledBuffer.HEAD_ROOM + PIECE)
+                    .putInt(pieces++)
+                    .putInt(FIRST_LATER - i)
+                    .putInt(later[i])
+                    .putInt(0);
+            buffer.length(PIECE);
+            out.send(buffer);
+        }
+    }
+
+    @Override
+    public void laterLoaded() {
+        require(position == Position.RUNNING, "has what could wait before it runs");
+        require(laterCame == LATER_PIECES, "is told that all has come, and it has not");
+        laterWhole = true;
+    }
+
+    @Override
+    public void laterLost(IOException cause) {
+        laterLost = true;
     }
 
     @Override
@@ -206,10 +288,29 @@ final class SimulatedHandler implements StateHandler {
         pieces++;
         int page = piece.getInt();
         int value = piece.getInt();
-        if (page != NO_PAGE) {
+        if (page <= FIRST_LATER) {
+            later[FIRST_LATER - page] = value;
+            laterCame++;
+        } else if (page != NO_PAGE) {
             pages[page] = value;
         }
         initialLeft = piece.getInt();
+    }
+
+    @Override
+    public List<MemorySegment> placePages(ByteBuffer table) throws IOException {
+        PageTable.Reader reader = new PageTable.Reader();
+        reader.begin(table);
+        require(reader.next() && reader.isPresent() && reader.count() == 1, "placed by another table");
+        return List.of(memory);
+    }
+
+    @Override
+    public void loadPages(ByteBuffer table) throws IOException {
+        PageTable.Reader reader = new PageTable.Reader();
+        reader.begin(table);
+        require(reader.next() && reader.first() == pieces, "loaded pages out of order");
+        require(memory.get(JAVA_BYTE, memory.byteSize() - 1) == (byte) pieces, "loaded pages that are not in place");
     }
 
     @Override
