@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.migration;
+
+import io.vfio4j.buffer.BufferPool;
+import io.vfio4j.buffer.PooledBuffer;
+import io.vfio4j.ffm.LibC;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Objects;
+
+/** What one handler sends, right into another one, without an engine, a connection or a second thread in between. */
+public final class Passage implements StateOutput, AutoCloseable {
+    private static final int EVERYTHING = Integer.MAX_VALUE;
+
+    private final BufferPool pool;
+    private final Sink sink;
+
+    /** Where it goes. */
+    private interface Sink {
+        void data(PooledBuffer piece) throws IOException;
+
+        void extra(ByteBuffer extra) throws IOException;
+    }
+
+    private Passage(int chunkBytes, Sink sink) {
+        this.pool = new BufferPool(LibC.system(), 4, chunkBytes, false);
+        this.sink = sink;
+    }
+
+    /** Moves what a handler sends when all is stopped. */
+    public static void allAtOnce(StateHandler from, StateHandler to, int chunkBytes) throws IOException {
+        moved(from, to, chunkBytes, EVERYTHING, -1, 0);
+    }
+
+    /** The same, but only the first bytes of it arrive. */
+    public static void cut(StateHandler from, StateHandler to, int chunkBytes, int bytes) throws IOException {
+        moved(from, to, chunkBytes, bytes, -1, 0);
+    }
+
+    /** The same, but some bits of one byte are turned over. */
+    public static void altered(StateHandler from, StateHandler to, int chunkBytes, int at, int bits)
+            throws IOException {
+        moved(from, to, chunkBytes, EVERYTHING, at, bits);
+    }
+
+    /** How many bytes a handler sends when all is stopped. */
+    public static int bytesOf(StateHandler from, int chunkBytes) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (Passage out = new Passage(chunkBytes, new Sink() {
+            @Override
+            public void data(PooledBuffer piece) {
+                bytes.writeBytes(new byte[piece.length()]);
+            }
+
+            @Override
+            public void extra(ByteBuffer extra) {}
+        })) {
+            from.saveSetup();
+            from.complete(out);
+            from.cleanup();
+        }
+        return bytes.size();
+    }
+
+    private static void moved(StateHandler from, StateHandler to, int chunkBytes, int bytes, int at, int bits)
+            throws IOException {
+        to.loadSetup();
+        try (Passage out = new Passage(chunkBytes, new Loading(to, bytes, at, bits))) {
+            from.saveSetup();
+            from.complete(out);
+            from.cleanup();
+            to.loadFinish();
+        } finally {
+            to.cleanup();
+        }
+    }
+
+    private static final class Loading implements Sink {
+        private final StateHandler to;
+        private final int bytes;
+        private final int at;
+        private final int bits;
+        private int come;
+
+        Loading(StateHandler to, int bytes, int at, int bits) {
+            this.to = to;
+            this.bytes = bytes;
+            this.at = at;
+            this.bits = bits;
+        }
+
+        @Override
+        public void data(PooledBuffer piece) throws IOException {
+            if (at >= come && at < come + piece.length()) {
+                int index = PooledBuffer.HEAD_ROOM + at - come;
+                piece.view().clear().put(index, (byte) (piece.view().get(index) ^ bits));
+            }
+            int length = Math.min(piece.length(), Math.max(0, bytes - come));
+            come += piece.length();
+            piece.length(length);
+            if (length > 0) {
+                to.load(piece);
+            }
+        }
+
+        @Override
+        public void extra(ByteBuffer extra) throws IOException {
+            to.loadExtra(extra);
+        }
+    }
+
+    @Override
+    public PooledBuffer acquire() {
+        return Objects.requireNonNull(pool.tryAcquire(), "a handler holds all buffers");
+    }
+
+    @Override
+    public void giveBack(PooledBuffer unused) {
+        pool.release(unused);
+    }
+
+    @Override
+    public void send(PooledBuffer chunk) throws IOException {
+        try {
+            sink.data(chunk);
+        } finally {
+            pool.release(chunk);
+        }
+    }
+
+    @Override
+    public void sendExtra(ByteBuffer extra) throws IOException {
+        sink.extra(extra.order(ByteOrder.LITTLE_ENDIAN));
+    }
+
+    /** Fails when a handler has kept a buffer. */
+    @Override
+    public void close() {
+        pool.close();
+    }
+}
