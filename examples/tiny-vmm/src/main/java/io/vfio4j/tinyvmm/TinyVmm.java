@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.tinyvmm;
+
+import io.vfio4j.emulator.ByteSize;
+import io.vfio4j.ffm.LibC;
+import io.vfio4j.migration.IncomingMigration;
+import io.vfio4j.migration.MigrationException;
+import io.vfio4j.migration.MigrationLimits.NotConverging;
+import io.vfio4j.migration.MigrationParameters;
+import io.vfio4j.migration.OutgoingMigration;
+import io.vfio4j.migration.SwitchoverPolicy;
+import io.vfio4j.observe.Downtime;
+import io.vfio4j.observe.LoadReport;
+import io.vfio4j.observe.MigrationListener;
+import io.vfio4j.observe.MigrationReport;
+import io.vfio4j.transport.TransportAddress;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+
+/** The command {@code tiny-vmm}: runs a guest, migrates it to another process, or takes one in. */
+@Command(name = "tiny-vmm", description = "A virtual machine monitor that migrates.", synopsisSubcommandLabel = "COMMAND")
+public final class TinyVmm {
+    private static final int USAGE = 2;
+    private static final int MACHINE = 3;
+    private static final int CANCELLED = 130;
+    private static final long LARGEST_MEMORY = 3L << 30;
+    private static final long MIB = 1 << 20;
+
+    /** What Ctrl-C asks for; the JVM waits for the command's end thereafter. */
+    private final CountDownLatch interrupted = new CountDownLatch(1);
+
+    private final CompletableFuture<Integer> ended = new CompletableFuture<>();
+    private volatile Runnable cancel = () -> {};
+
+    private TinyVmm() {}
+
+    /**
+     * Runs the command and ends the JVM with its exit code: 0 done, 2 wrong command line, 3 the machine or the guest, 130
+     * cancelled, or 10 and what a {@link MigrationException.Reason} adds to it.
+     *
+     * @param arguments the words of the command line
+     */
+    public static void main(String[] arguments) {
+        TinyVmm tinyVmm = new TinyVmm();
+        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(tinyVmm::interrupt));
+        CommandLine line = new CommandLine(tinyVmm)
+                .addSubcommand("run", tinyVmm.new Run())
+                .addSubcommand("migrate-to", tinyVmm.new MigrateTo())
+                .addSubcommand("incoming", tinyVmm.new Incoming())
+                .registerConverter(Duration.class, TinyVmm::duration)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler((e, words) -> fail(USAGE, e))
+                .setExecutionExceptionHandler((e, command, parsed) -> fail(exitCode(e), e));
+        int code = line.execute(arguments);
+        System.out.flush();
+        tinyVmm.ended.complete(code);
+        System.exit(code);
+    }
+
+    private static int fail(int code, Exception e) {
+        System.err.println("error: " + (e.getMessage() == null ? e : e.getMessage()));
+        for (Throwable suppressed : e.getSuppressed()) {
+            System.err.println("  " + suppressed.getMessage());
+        }
+        return code;
+    }
+
+    private static int exitCode(Exception e) {
+        return switch (e) {
+            case MigrationException m when m.reason() == MigrationException.Reason.CANCELLED -> CANCELLED;
+            case MigrationException m -> 10 + m.reason().ordinal();
+            default -> MACHINE;
+        };
+    }
+
+    private static Duration duration(String text) {
+        return Duration.parse("PT" + text.toUpperCase(Locale.ROOT).replaceFirst("^(\\d+)MS$", "0.00$1S"));
+    }
+
+    private void interrupt() {
+        interrupted.countDown();
+        cancel.run();
+        int code = ended.completeOnTimeout(CANCELLED, 20, TimeUnit.SECONDS).join();
+        if (code != CANCELLED) {
+            // The JVM would end with the signal's code, although the command has ended by itself.
+            Runtime.getRuntime().halt(code);
+        }
+    }
+
+    /** What all three have: a machine, and when the guest's run ends. */
+    abstract class MachineCommand implements java.util.concurrent.Callable<Integer> {
+        @Option(names = "--memory", defaultValue = "64MiB", description = "The guest's memory (default: 64MiB).")
+        String memory = "";
+
+        @Option(names = "--tracker", defaultValue = "log", description = "KVM's dirty log, or its ring: log, ring.")
+        Machine.Tracker tracker = Machine.Tracker.LOG;
+
+        @Option(
+                names = "--device",
+                defaultValue = "emulated:size=8MiB,dirty=1MiB/s",
+                description = "The VFIO device: emulated:..., or a real one's address (default: ${DEFAULT-VALUE}).")
+        String device = "";
+
+        @Option(names = "--uart-log", description = "A file that what the guest writes to its UART is added to.")
+        @Nullable
+        Path uartLog;
+
+        @Option(
+                names = "--until-pass",
+                defaultValue = "9223372036854775807",
+                description = "End when the guest has made so many passes since its begin (default: on Ctrl-C).")
+        long untilPass;
+
+        @Override
+        public Integer call() throws IOException, InterruptedException {
+            long bytes = memoryBytes();
+            try (OutputStream line = uartLog == null
+                            ? OutputStream.nullOutputStream()
+                            : Files.newOutputStream(
+                                    uartLog, java.nio.file.StandardOpenOption.CREATE, java.nio.file.StandardOpenOption.APPEND);
+                    Machine machine = new Machine(LibC.system(), bytes, tracker, device, line)) {
+                return run(machine);
+            }
+        }
+
+        private long memoryBytes() {
+            long bytes = ByteSize.parse(memory);
+            if (bytes < MIB || bytes > LARGEST_MEMORY || bytes % MIB != 0) {
+                throw new IllegalArgumentException("--memory is 1MiB to 3GiB, in whole MiB, not " + memory);
+            }
+            return bytes;
+        }
+
+        abstract int run(Machine machine) throws IOException, InterruptedException;
+
+        /** Lets the guest run to its end, stops it and looks whether all is as it has to be. */
+        int runOn(Machine machine) throws IOException, InterruptedException {
+            awaitPass(machine, untilPass);
+            machine.stop();
+            return tellStopped(machine);
+        }
+
+        int tellStopped(Machine machine) throws IOException {
+            machine.check();
+            System.out.println("stopped: " + machine.uart().written() + " passes, every counter is as it has to be");
+            return interrupted.getCount() == 0 ? CANCELLED : 0;
+        }
+
+        void awaitPass(Machine machine, long pass) throws IOException, InterruptedException {
+            while (interrupted.getCount() > 0 && !machine.uart().await(pass, Duration.ofMillis(100))) {
+                machine.requireGood();
+            }
+        }
+    }
+
+    /** Without a migration. */
+    @Command(name = "run", description = "Runs a guest.")
+    final class Run extends MachineCommand {
+        @Override
+        int run(Machine machine) throws IOException, InterruptedException {
+            machine.boot();
+            machine.resume();
+            System.out.println("running");
+            return runOn(machine);
+        }
+    }
+
+    /** The source. */
+    @Command(name = "migrate-to", description = "Runs a guest and migrates it to a process that runs 'incoming'.")
+    final class MigrateTo extends MachineCommand {
+        @Parameters(paramLabel = "PEER", description = "Where that listens, such as tcp:127.0.0.1:4444.")
+        String peer = "";
+
+        @Option(names = "--after-pass", defaultValue = "3", description = "Migrate then (default: ${DEFAULT-VALUE}).")
+        long afterPass;
+
+        @Option(names = "--max-bandwidth", description = "How fast pre-copy may be, such as 100MiB/s (default: no limit).")
+        @Nullable
+        String maxBandwidth;
+
+        @Option(names = "--downtime-limit", defaultValue = "300ms", description = "(default: ${DEFAULT-VALUE}).")
+        Duration downtimeLimit = Duration.ZERO;
+
+        @Option(names = "--max-rounds", defaultValue = "3", description = "When pre-copy does not converge within so "
+                + "many rounds, do as --on-no-convergence says (default: ${DEFAULT-VALUE}).")
+        int maxRounds;
+
+        @Option(names = "--on-no-convergence", defaultValue = "throttle", description = "${COMPLETION-CANDIDATES}; "
+                + "(default: ${DEFAULT-VALUE}: slow the guest down, each round some more).")
+        NotConverging onNoConvergence = NotConverging.THROTTLE;
+
+        @Override
+        int run(Machine machine) throws IOException, InterruptedException {
+            machine.boot();
+            machine.resume();
+            System.out.println("running");
+            awaitPass(machine, afterPass);
+            MigrationParameters parameters = MigrationParameters.builder()
+                    .downtimeLimit(downtimeLimit)
+                    .maxRounds(maxRounds)
+                    .whenNotConverging(onNoConvergence)
+                    .maxBytesPerSecond(maxBandwidth == null ? 0 : ByteSize.parseRate(maxBandwidth))
+                    .build();
+            OutgoingMigration migration = new OutgoingMigration(
+                    LibC.system(),
+                    machine.handlers(),
+                    machine,
+                    parameters,
+                    SwitchoverPolicy.STANDARD,
+                    new Printer());
+            cancel = migration::cancel;
+            try {
+                tell(migration.run(TransportAddress.parsePeer(peer)));
+            } catch (MigrationException e) {
+                if (e.reason() == MigrationException.Reason.IN_DOUBT) {
+                    // Only a person can find out whether it runs there; until then it must not run here.
+                    throw e;
+                }
+                System.err.println("the guest runs on here: " + e.getMessage());
+                runOn(machine);
+                throw e;
+            }
+            return tellStopped(machine);
+        }
+    }
+
+    /** The destination. */
+    @Command(name = "incoming", description = "Waits for a guest, and runs it.")
+    final class Incoming extends MachineCommand {
+        @Parameters(paramLabel = "PEER", description = "Where to listen, such as tcp:127.0.0.1:0.")
+        String peer = "";
+
+        @Override
+        int run(Machine machine) throws IOException, InterruptedException {
+            IncomingMigration migration = new IncomingMigration(
+                    LibC.system(), machine.handlers(), machine, MigrationParameters.DEFAULT, new Printer());
+            cancel = migration::cancel;
+            LoadReport report = migration.run(TransportAddress.parsePeer(peer));
+            System.out.println("arrived: " + report.bytes() + " bytes, after " + machine.uart().written() + " passes");
+            return runOn(machine);
+        }
+    }
+
+    private static void tell(MigrationReport report) {
+        Downtime downtime = report.downtime();
+        System.out.printf(
+                Locale.ROOT,
+                "migrated: %d bytes in %d rounds and %.1f s; downtime %.1f ms (stop VM %.1f, quiesce %.1f, stop-copy %.1f, "
+                        + "drain %.1f, load %.1f, resume %.1f), predicted %.1f ms%n",
+                report.totalBytes(),
+                report.rounds(),
+                report.totalNanos() / 1e9,
+                millis(downtime.total()),
+                millis(downtime.stopVm()),
+                millis(downtime.quiesce()),
+                millis(downtime.stopCopy()),
+                millis(downtime.drain()),
+                millis(downtime.load()),
+                millis(downtime.resume()),
+                millis(report.predictedDowntimeNanos()));
+    }
+
+    private static double millis(long nanos) {
+        return nanos / 1e6;
+    }
+
+    /** Says what happens, a line each. */
+    private static final class Printer implements MigrationListener {
+        @Override
+        public void onListening(String address) {
+            System.out.println("listening on " + address);
+        }
+
+        @Override
+        public void onNotice(String text) {
+            System.out.println("notice: " + text);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.tinyvmm;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
+import io.vfio4j.ffm.Errno;
+import io.vfio4j.ffm.LibC;
+import io.vfio4j.ffm.MappedMemory;
+import io.vfio4j.ffm.kvm.Kvm;
+import io.vfio4j.ffm.kvm.KvmFd;
+import io.vfio4j.ffm.kvm.KvmRegs;
+import io.vfio4j.ffm.kvm.KvmRun;
+import io.vfio4j.ffm.kvm.KvmRunIo;
+import io.vfio4j.ffm.kvm.KvmSegment;
+import io.vfio4j.ffm.kvm.KvmSregs;
+import io.vfio4j.ffm.kvm.VcpuFd;
+import io.vfio4j.migration.handler.FieldReader;
+import io.vfio4j.migration.handler.FieldWriter;
+import io.vfio4j.migration.handler.SmallState;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A virtual CPU and the thread that it runs on. It begins stopped.
+ *
+ * <p>A guest may stay in {@code KVM_RUN} for as long as it likes. What takes it out is a <em>kick</em>: first
+ * {@code kvm_run.immediate_exit}, for a thread that is about to enter, then a signal, for one that is inside; with both
+ * none can be missed. {@code KVM_RUN} then returns {@code EINTR}, and only there is the CPU's state whole: an access to
+ * a port ends when the thread has entered once more.
+ *
+ * <p>{@link #stop}, {@link #resume}, {@link #pause} and {@link #close} are for any thread. Its state may be read and
+ * set while it is stopped.
+ */
+final class Vcpu implements SmallState, AutoCloseable {
+    private static final int SIGNAL = LibC.SIGUSR1;
+    private static final long FLAGS_AT_RESET = 2;
+    private static final int BIG_LIMIT = 0xffff_ffff;
+    private static final int REGS_FIELD = 1;
+    private static final int SREGS_FIELD = 2;
+
+    private final LibC libc;
+    private final VcpuFd fd;
+    private final Uart uart;
+    private final IntSupplier ringFull;
+    private final Duration limit;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment run;
+    private final Thread thread;
+
+    // Guarded by this object.
+    private boolean wanted;
+    private boolean running;
+    private boolean closing;
+    private int threadId;
+    private long pausedUntil;
+    private @Nullable IOException failure;
+
+    /**
+     * Makes a virtual CPU that is stopped at the guest's begin.
+     *
+     * @param kvm what the machine was made by
+     * @param fd the CPU, which this object closes
+     * @param memoryBytes how much memory the guest has
+     * @param uart what answers the guest's accesses to its ports
+     * @param ringFull what makes room in the CPU's dirty ring: how many pages it took, or {@code -errno}
+     * @param limit how long a kick may take
+     * @throws IOException when KVM refuses
+     */
+    Vcpu(KvmFd kvm, VcpuFd fd, long memoryBytes, Uart uart, IntSupplier ringFull, Duration limit) throws IOException {
+        this.libc = kvm.libc();
+        this.fd = fd;
+        this.uart = uart;
+        this.ringFull = ringFull;
+        this.limit = limit;
+        this.run = MappedMemory.map(
+                libc, require("asking how long kvm_run is", kvm.getVcpuMmapSize()), LibC.MAP_SHARED, fd.fd(), arena);
+        this.thread = Thread.ofPlatform().name("vcpu0").daemon().unstarted(this::runAll);
+        reset(memoryBytes);
+        require("catching the signal that interrupts a virtual CPU", libc.catchSignal(SIGNAL));
+        thread.start();
+    }
+
+    /** Returns what a call has returned, unless that is {@code -errno}. */
+    static int require(String what, int result) throws IOException {
+        if (result < 0) {
+            throw new IOException(what + " failed: " + Errno.describe(result));
+        }
+        return result;
+    }
+
+    private void reset(long memoryBytes) throws IOException {
+        try (Arena call = Arena.ofConfined()) {
+            MemorySegment sregs = KvmSregs.STRUCT.allocate(call);
+            require("KVM_GET_SREGS", fd.getSregs(sregs));
+            KvmSegment.BASE.set(KvmSregs.CS.of(sregs), 0);
+            KvmSegment.SELECTOR.set(KvmSregs.CS.of(sregs), 0);
+            KvmSegment.LIMIT.set(KvmSregs.DS.of(sregs), BIG_LIMIT);
+            KvmSegment.G.set(KvmSregs.DS.of(sregs), 1);
+            require("KVM_SET_SREGS", fd.setSregs(sregs));
+            MemorySegment regs = KvmRegs.STRUCT.allocate(call);
+            KvmRegs.RIP.set(regs, GuestProgram.CODE);
+            KvmRegs.RFLAGS.set(regs, FLAGS_AT_RESET);
+            KvmRegs.RSI.set(regs, GuestProgram.FIRST_COUNTER);
+            KvmRegs.RDI.set(regs, memoryBytes);
+            KvmRegs.RDX.set(regs, Uart.BASE);
+            require("KVM_SET_REGS", fd.setRegs(regs));
+        }
+    }
+
+    /** Lets it run, unless it has failed. */
+    synchronized void resume() throws IOException {
+        requireGood();
+        wanted = true;
+        notifyAll();
+    }
+
+    /** Stops it, and waits until its state is whole. If it does not stop in time it may be resumed all the same. */
+    synchronized void stop() throws IOException {
+        wanted = false;
+        awaitOutside();
+        requireGood();
+    }
+
+    /** Keeps it from running for so many nanoseconds from now on: what throttles it. */
+    synchronized void pause(long nanos) throws IOException {
+        pausedUntil = System.nanoTime() + nanos;
+        kick();
+    }
+
+    /** Throws what it has failed by, if it has. */
+    synchronized void requireGood() throws IOException {
+        IOException why = failure;
+        if (why != null) {
+            throw new IOException(why.getMessage(), why);
+        }
+    }
+
+    /** Returns where the guest, which is stopped, is in its pass: the page that it adds to next, or has just added to. */
+    long position() throws IOException {
+        try (Arena call = Arena.ofConfined()) {
+            MemorySegment regs = KvmRegs.STRUCT.allocate(call);
+            require("KVM_GET_REGS", fd.getRegs(regs));
+            return KvmRegs.RSI.get(regs);
+        }
+    }
+
+    private void kick() throws IOException {
+        KvmRun.IMMEDIATE_EXIT.set(run, 1);
+        if (running) {
+            require(
+                    "interrupting the virtual CPU",
+                    libc.tgkill((int) ProcessHandle.current().pid(), threadId, SIGNAL));
+        }
+    }
+
+    private void awaitOutside() throws IOException {
+        long end = System.nanoTime() + limit.toNanos();
+        kick();
+        while (running) {
+            long left = end - System.nanoTime();
+            if (left <= 0) {
+                throw new IOException("the virtual CPU did not leave KVM_RUN within " + limit.toMillis() + " ms");
+            }
+            await(left);
+        }
+    }
+
+    private void await(long nanos) throws IOException {
+        try {
+            TimeUnit.NANOSECONDS.timedWait(this, Math.max(nanos, TimeUnit.MILLISECONDS.toNanos(1)));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while waiting for the virtual CPU", e);
+        }
+    }
+
+    /** The thread: runs the CPU whenever that is wanted, until it is closed or fails. */
+    private void runAll() {
+        try {
+            findThreadId();
+            while (awaitWanted()) {
+                runUntilKicked();
+            }
+        } catch (IOException | RuntimeException e) {
+            failed(e instanceof IOException io ? io : new IOException("the virtual CPU: unexpected: " + e, e));
+        }
+    }
+
+    private synchronized void findThreadId() throws IOException {
+        // PID/task/TID
+        Path name = Files.readSymbolicLink(Path.of("/proc/thread-self")).getFileName();
+        threadId = Integer.parseInt(Objects.toString(name));
+    }
+
+    private synchronized void failed(IOException why) {
+        failure = why;
+        running = false;
+        notifyAll();
+    }
+
+    /** Waits outside of KVM_RUN. Returns false when it is to end. */
+    private synchronized boolean awaitWanted() throws IOException {
+        running = false;
+        notifyAll();
+        while (!closing) {
+            long pause = pausedUntil - System.nanoTime();
+            if (wanted && pause <= 0) {
+                KvmRun.IMMEDIATE_EXIT.set(run, 0);
+                running = true;
+                return true;
+            }
+            await(wanted ? pause : TimeUnit.HOURS.toNanos(1));
+        }
+        return false;
+    }
+
+    private void runUntilKicked() throws IOException {
+        while (true) {
+            int result = fd.run();
+            if (Errno.EINTR.is(result)) {
+                return;
+            }
+            require("KVM_RUN", result);
+            switch (KvmRun.EXIT_REASON.get(run)) {
+                case Kvm.KVM_EXIT_IO -> accessPort(KvmRun.IO.of(run));
+                case Kvm.KVM_EXIT_DIRTY_RING_FULL -> require("emptying the dirty ring", ringFull.getAsInt());
+                default ->
+                    throw new IOException("the guest cannot go on: KVM_RUN was left for reason "
+                            + KvmRun.EXIT_REASON.get(run) + " (see KVM_EXIT_* in linux/kvm.h)");
+            }
+        }
+    }
+
+    private void accessPort(MemorySegment io) throws IOException {
+        int port = KvmRunIo.PORT.get(io) - Uart.BASE;
+        if (port < 0 || port >= Uart.PORTS || KvmRunIo.SIZE.get(io) != 1) {
+            throw new IOException("the guest accesses port 0x" + Integer.toHexString(KvmRunIo.PORT.get(io))
+                    + " by " + KvmRunIo.SIZE.get(io) + " bytes, and there is nothing");
+        }
+        long data = KvmRunIo.DATA_OFFSET.get(io);
+        for (int i = 0; i < KvmRunIo.COUNT.get(io); i++) {
+            if (KvmRunIo.DIRECTION.get(io) == Kvm.KVM_EXIT_IO_OUT) {
+                uart.write(port, Byte.toUnsignedInt(run.get(JAVA_BYTE, data + i)));
+            } else {
+                run.set(JAVA_BYTE, data + i, (byte) uart.read(port));
+            }
+        }
+    }
+
+    @Override
+    public String name() {
+        return "vcpu0";
+    }
+
+    @Override
+    public int version() {
+        return 1;
+    }
+
+    /**
+     * Writes the registers: all that this guest uses. One with interrupts, a clock or floating point needs more of what
+     * KVM holds of it: docs/embedding.md lists that.
+     */
+    @Override
+    public void save(FieldWriter out) throws IOException {
+        try (Arena call = Arena.ofConfined()) {
+            MemorySegment regs = KvmRegs.STRUCT.allocate(call);
+            MemorySegment sregs = KvmSregs.STRUCT.allocate(call);
+            require("KVM_GET_REGS", fd.getRegs(regs));
+            require("KVM_GET_SREGS", fd.getSregs(sregs));
+            out.required(REGS_FIELD, regs).required(SREGS_FIELD, sregs);
+        }
+    }
+
+    @Override
+    public Loaded load(FieldReader in) throws IOException {
+        MemorySegment regs = KvmRegs.STRUCT.allocate(Arena.ofAuto());
+        MemorySegment sregs = KvmSregs.STRUCT.allocate(Arena.ofAuto());
+        in.memory(REGS_FIELD, regs);
+        in.memory(SREGS_FIELD, sregs);
+        return () -> {
+            require("KVM_SET_SREGS", fd.setSregs(sregs));
+            require("KVM_SET_REGS", fd.setRegs(regs));
+        };
+    }
+
+    /** Ends the thread and closes the CPU. One that does not leave {@code KVM_RUN} keeps what it uses. */
+    @Override
+    public void close() {
+        try {
+            synchronized (this) {
+                closing = true;
+                wanted = false;
+                notifyAll();
+                awaitOutside();
+            }
+            thread.join(limit.toMillis());
+        } catch (IOException e) {
+            return;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        if (!thread.isAlive()) {
+            arena.close();
+            libc.close(fd.fd());
+        }
+    }
+}
