@@ -253,7 +253,8 @@ public final class IncomingMigration {
             if (index == 0 || !shared) {
                 FrameChannel channel = channels.get(index);
                 int carried = shared ? streams.size() : 1;
-                stream.receive(stream.receiver(parameters, execution, channel, carried), channel, from, streams);
+                stream.receive(
+                        stream.receiver(parameters, execution, channel, streams, carried), channel, from, streams);
             }
         });
         while (!crew.isIdle() && !crew.hasFailed()) {

@@ -8,6 +8,8 @@ import io.vfio4j.stream.Frame;
 import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -96,8 +98,28 @@ final class IncomingStream implements Crew.Member {
     }
 
     /** Worker: what receives into this handler's memory. */
-    ChunkReceiver receiver(MigrationParameters parameters, Execution execution, FrameChannel channel, int streams) {
-        return ChunkReceiver.of(parameters, execution, Objects.requireNonNull(pool), channel, streams);
+    ChunkReceiver receiver(
+            MigrationParameters parameters,
+            Execution execution,
+            FrameChannel channel,
+            List<IncomingStream> all,
+            int streams) {
+        return ChunkReceiver.of(
+                parameters,
+                execution,
+                Objects.requireNonNull(pool),
+                channel,
+                (stream, table) -> place(all.get(stream - OutgoingPeerLink.FIRST_STREAM).handler, table),
+                streams);
+    }
+
+    private List<MemorySegment> place(StateHandler of, ByteBuffer table) throws IOException {
+        worker.places(true);
+        try {
+            return of.placePages(table);
+        } finally {
+            worker.places(false);
+        }
     }
 
     /** Worker: throws away what was loaded, if what was there before is lost. */
@@ -157,6 +179,14 @@ final class IncomingStream implements Crew.Member {
                 bytes += frame.length();
                 if (pieces.isEnabled()) {
                     PieceEvent.record(name(), frame.length(), false);
+                }
+            }
+            case PAGES -> {
+                handler.loadPages(channel.payloadOf(frame));
+                long length = FrameChannel.bytes(Objects.requireNonNull(frame.pages()));
+                bytes += length;
+                if (pieces.isEnabled()) {
+                    PieceEvent.record(name(), (int) length, false);
                 }
             }
             case EXTRA -> handler.loadExtra(channel.payloadOf(frame));

@@ -21,7 +21,9 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Queue;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
@@ -77,6 +79,7 @@ public final class OutgoingMigration {
     private final Whole whole = new Whole();
     private final Crew<OutgoingStream> crew;
     private final PhaseTimes phases;
+    private final Queue<String> notices = new ConcurrentLinkedQueue<>();
     private volatile @Nullable OutgoingLink link;
     private volatile MigrationLimits limits;
     private volatile boolean mayProceed;
@@ -164,7 +167,9 @@ public final class OutgoingMigration {
                     requireNotCancelled();
                     return migrate(opened, offers, chunks);
                 } finally {
-                    for (Crew.Trouble<OutgoingStream> trouble : crew.dismiss()) {
+                    List<Crew.Trouble<OutgoingStream>> troubles = crew.dismiss();
+                    passNoticesOn();
+                    for (Crew.Trouble<OutgoingStream> trouble : troubles) {
                         listener.onNotice("cleaning up failed: " + MigrationException.message(trouble.failure()));
                     }
                     opened.free();
@@ -615,7 +620,15 @@ public final class OutgoingMigration {
         }
     }
 
+    /** What handlers have said since. */
+    private void passNoticesOn() {
+        for (String notice = notices.poll(); notice != null; notice = notices.poll()) {
+            listener.onNotice(notice);
+        }
+    }
+
     private void progress(Phase phase, long now) {
+        passNoticesOn();
         if (now - lastProgress >= PROGRESS_NANOS) {
             lastProgress = now;
             List<OutgoingStream> streams = crew.members();
@@ -808,6 +821,11 @@ public final class OutgoingMigration {
         public void roundOver() {
             roundOver = true;
             execution.changed();
+        }
+
+        @Override
+        public void notice(String text) {
+            notices.add(text);
         }
     }
 }

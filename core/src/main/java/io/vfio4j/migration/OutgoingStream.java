@@ -9,7 +9,9 @@ import io.vfio4j.observe.HandlerReport;
 import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -38,6 +40,9 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
         /** A round is over, or a handler has run dry: the migration's thread is to look. */
         void roundOver();
+
+        /** What a handler wants to be known. */
+        void notice(String text);
     }
 
     private final StateHandler handler;
@@ -255,6 +260,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                 leftInRound -= sent;
                 look(Precision.ESTIMATE);
                 waited = keepPace(sent, at);
+            } else if (!drained) {
+                // Zero pages: they go without a byte that counts, and say nothing of the rate.
+                lastFrame = answeredAt;
+                look(Precision.ESTIMATE);
             }
             if (drained || leftInRound <= 0) {
                 endRound();
@@ -506,6 +515,32 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         if (pieces.isEnabled()) {
             PieceEvent.record(name(), length, true);
         }
+    }
+
+    @Override
+    @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
+    public void sendPages(PooledBuffer table, List<MemorySegment> pages) throws IOException {
+        table.pages(pages);
+        long length = FrameChannel.bytes(pages);
+        awaitPeer();
+        try {
+            sender.send(table);
+        } finally {
+            peerAnswered();
+        }
+        if (completing) {
+            stopCopyBytes += length;
+        } else {
+            preCopyBytes += length;
+        }
+        if (pieces.isEnabled()) {
+            PieceEvent.record(name(), (int) length, true);
+        }
+    }
+
+    @Override
+    public void notice(String text) {
+        whole.notice(name() + ": " + text);
     }
 
     @Override

@@ -24,7 +24,7 @@ public final class Frame {
     public static final int MAGIC = 0x4A344656;
 
     /** The version of the format that this code writes, and the only one that it reads. */
-    public static final int VERSION = 2;
+    public static final int VERSION = 3;
 
     /** How long a header is, in bytes. */
     public static final int HEADER_BYTES = 32;

@@ -54,6 +54,20 @@ public interface Connection extends AutoCloseable {
     void write(ByteBuffer from) throws TransportException;
 
     /**
+     * Writes all of several buffers, one after the other, in as few calls as the kernel allows.
+     *
+     * @param from direct buffers, each from its position to its limit
+     * @throws TransportException as {@link #write(ByteBuffer)}
+     */
+    default void write(ByteBuffer[] from) throws TransportException {
+        for (ByteBuffer each : from) {
+            if (each.hasRemaining()) {
+                write(each);
+            }
+        }
+    }
+
+    /**
      * Fills a buffer.
      *
      * @param to a direct buffer, from its position to its limit
@@ -61,6 +75,18 @@ public interface Connection extends AutoCloseable {
      *     stream ends before the buffer is full, {@code FAILED} for any other failure
      */
     void read(ByteBuffer to) throws TransportException;
+
+    /**
+     * Fills several buffers, one after the other, in as few calls as the kernel allows.
+     *
+     * @param to direct buffers, each from its position to its limit
+     * @throws TransportException as {@link #read(ByteBuffer)}
+     */
+    default void read(ByteBuffer[] to) throws TransportException {
+        for (ByteBuffer each : to) {
+            read(each);
+        }
+    }
 
     /**
      * Makes sure that nothing more comes.

@@ -114,6 +114,8 @@ class HandlerFaultTest {
             destination("rehearse", End.NOT_BEGUN),
             destination("loadSetup", End.NOT_BEGUN),
             destination("load", End.RUNS_AGAIN),
+            destination("placePages", End.RUNS_AGAIN),
+            destination("loadPages", End.RUNS_AGAIN),
             destination("initialLoaded", End.RUNS_AGAIN),
             destination("loadExtra", End.RUNS_AGAIN),
             destination("switchoverStart", End.RUNS_AGAIN),
@@ -327,7 +329,7 @@ class HandlerFaultTest {
     private static String step(String method) {
         return switch (method) {
             case "stepNanos", "isActive", "iterates", "pending" -> "saveSetup";
-            case "initialLoaded", "loadExtra", "switchoverStart" -> "load";
+            case "initialLoaded", "loadExtra", "loadPages", "placePages", "switchoverStart" -> "load";
             default -> method;
         };
     }

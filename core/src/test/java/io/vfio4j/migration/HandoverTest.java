@@ -257,7 +257,7 @@ class HandoverTest {
         }
         MigrationException e = destination.get();
         assertThat(e.reason()).isEqualTo(Reason.PROTOCOL);
-        assertThat(e).hasMessageContaining("the stream has version 9, this vfio4j speaks version 2");
+        assertThat(e).hasMessageContaining("the stream has version 9, this vfio4j speaks version 3");
     }
 
     private OutgoingMigration outgoing(Duration peerLimit) throws IOException {
@@ -349,7 +349,7 @@ class HandoverTest {
             FrameChannel data = accept(1);
             data.expect(FrameKind.ATTACH);
             try (BufferPool pool = new BufferPool(libc, 2, 4096, false)) {
-                ChunkReceiver receiver = new ChunkReceiver.Direct(pool, data, 1);
+                ChunkReceiver receiver = new ChunkReceiver.Direct(pool, data, (stream, table) -> List.of(), 1);
                 for (var chunk = receiver.next(); chunk != null; chunk = receiver.next()) {
                     if (Frame.kindOf(chunk) == FrameKind.ACK_WANTED) {
                         control.send(FrameKind.ACK, Message.Ack.readFrom(FrameKind.ACK_WANTED, data.payloadOf(chunk)));

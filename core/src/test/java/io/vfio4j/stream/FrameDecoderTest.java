@@ -95,10 +95,10 @@ class FrameDecoderTest {
     @Test
     void shouldNameBothVersionsWhenTheyDiffer() {
         byte[] frame = frames.encode(new FrameEncoder(0), FrameKind.PING, new Message.Empty());
-        frame[4] = 3;
+        frame[4] = 4;
 
         assertThat(failing(() -> frames.decode(new FrameDecoder(0), frame)))
-                .hasMessage("the stream has version 3, this vfio4j speaks version 2");
+                .hasMessage("the stream has version 4, this vfio4j speaks version 3");
     }
 
     @Test
