@@ -6,7 +6,6 @@ import io.vfio4j.device.VfioDevice;
 import io.vfio4j.device.VfioHost;
 import io.vfio4j.dirty.AddressRange;
 import io.vfio4j.dirty.DirtyTracker;
-import io.vfio4j.dirty.DirtyTrackingException;
 import io.vfio4j.dirty.GuestSlot;
 import io.vfio4j.dirty.KvmLogTracker;
 import io.vfio4j.dirty.KvmRingTracker;
@@ -14,7 +13,6 @@ import io.vfio4j.emulator.EmulatedDeviceSpec;
 import io.vfio4j.emulator.EmulatedKernel;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.ffm.MappedMemory;
-import io.vfio4j.ffm.kvm.Kvm;
 import io.vfio4j.ffm.kvm.KvmFd;
 import io.vfio4j.ffm.kvm.KvmUserspaceMemoryRegion;
 import io.vfio4j.ffm.kvm.VcpuFd;
@@ -49,17 +47,14 @@ final class Machine implements VirtualMachine, AutoCloseable {
         RING
     }
 
-    /** How long a virtual CPU may take to leave the guest. The kernel needs microseconds. */
-    private static final Duration KICK_LIMIT = Duration.ofSeconds(10);
-
     /** Three pages of guest addresses that old Intel processors need in real mode; far behind the memory. */
     private static final long TSS = 0xfffb_d000L;
 
     private static final int SLOT = 0;
     private static final int RING_BYTES = 1 << 16;
 
-    /** Throttling: in each period the CPU is kept from running once. */
-    private static final Duration PERIOD = Duration.ofMillis(20);
+    /** How long a CPU that is slowed down runs at a time, in nanoseconds. */
+    private static final long SLICE = 2_000_000;
 
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
     private final LibC libc;
@@ -75,9 +70,7 @@ final class Machine implements VirtualMachine, AutoCloseable {
     /**
      * Makes a machine.
      *
-     * @param libc the system calls
      * @param memoryBytes how much memory the guest has: whole pages, below the 4 GiB that the guest can address
-     * @param tracker what tells which pages it writes
      * @param device its VFIO device: {@code emulated:...}, or the address of a real one
      * @param line where the serial port's bytes go
      * @throws IOException when something that it needs is not there; nothing stays open
@@ -87,7 +80,8 @@ final class Machine implements VirtualMachine, AutoCloseable {
         this.hasRing = tracker == Tracker.RING;
         boolean made = false;
         try {
-            KvmFd kvm = new KvmFd(libc, own("opening " + KvmFd.PATH, libc.open(KvmFd.PATH, LibC.O_RDWR | LibC.O_CLOEXEC)));
+            KvmFd kvm =
+                    new KvmFd(libc, own("opening " + KvmFd.PATH, libc.open(KvmFd.PATH, LibC.O_RDWR | LibC.O_CLOEXEC)));
             VmFd vm = new VmFd(libc, own("making a virtual machine", kvm.createVm(0)));
             Vcpu.require("KVM_SET_TSS_ADDR", vm.setTssAddr(TSS));
             Arena arena = Arena.ofShared();
@@ -100,7 +94,7 @@ final class Machine implements VirtualMachine, AutoCloseable {
             }
             VcpuFd vcpuFd = new VcpuFd(libc, own("making a virtual CPU", vm.createVcpu(0)));
             uart = new Uart(line);
-            vcpu = new Vcpu(kvm, vcpuFd, memoryBytes, uart, this::emptyRing, KICK_LIMIT);
+            vcpu = new Vcpu(kvm, vcpuFd, memoryBytes, uart, this::emptyRing);
             opened.push(vcpu);
             DirtyTracker dirty = tracker(vm, vcpuFd, slot);
             opened.push(dirty);
@@ -205,7 +199,7 @@ final class Machine implements VirtualMachine, AutoCloseable {
         vcpu.resume();
     }
 
-    /** Keeps the CPU from running for its share of each period, by a thread of its own, as long as that is wanted. */
+    /** Lets the CPU run for a slice of time and keeps it from that for its share, by a thread of its own. */
     @Override
     public synchronized void throttle(int percent) {
         throttle = percent;
@@ -219,15 +213,13 @@ final class Machine implements VirtualMachine, AutoCloseable {
 
     private void throttleAll() {
         try {
-            while (throttle > 0) {
-                vcpu.pause(PERIOD.toNanos() * throttle / 100);
-                Thread.sleep(PERIOD);
+            for (int percent = throttle; percent > 0; percent = throttle) {
+                long pause = SLICE * percent / (100 - percent);
+                vcpu.pause(pause);
+                Thread.sleep(Duration.ofNanos(pause + SLICE));
             }
-        } catch (InterruptedException e) {
-            // Throttling is over.
-            return;
-        } catch (IOException e) {
-            // A CPU that cannot be kicked has failed, which requireGood() tells.
+        } catch (InterruptedException | IOException e) {
+            // Throttling is over, or the CPU has failed, which requireGood() tells.
             return;
         }
     }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.tinyvmm;
 
+import static java.nio.file.StandardOpenOption.APPEND;
+import static java.nio.file.StandardOpenOption.CREATE;
+
 import io.vfio4j.emulator.ByteSize;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.IncomingMigration;
@@ -13,26 +16,30 @@ import io.vfio4j.observe.Downtime;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
+import io.vfio4j.observe.Phase;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** The command {@code tiny-vmm}: runs a guest, migrates it to another process, or takes one in. */
-@Command(name = "tiny-vmm", description = "A virtual machine monitor that migrates.", synopsisSubcommandLabel = "COMMAND")
+@Command(
+        name = "tiny-vmm",
+        description = "A virtual machine monitor that migrates.",
+        synopsisSubcommandLabel = "COMMAND")
 public final class TinyVmm {
     private static final int USAGE = 2;
     private static final int MACHINE = 3;
@@ -46,54 +53,84 @@ public final class TinyVmm {
     private final CompletableFuture<Integer> ended = new CompletableFuture<>();
     private volatile Runnable cancel = () -> {};
 
-    private TinyVmm() {}
+    private final LibC libc;
+    private final PrintStream out;
+    private final PrintStream err;
+
+    TinyVmm(LibC libc, PrintStream out, PrintStream err) {
+        this.libc = libc;
+        this.out = out;
+        this.err = err;
+    }
 
     /**
-     * Runs the command and ends the JVM with its exit code: 0 done, 2 wrong command line, 3 the machine or the guest, 130
-     * cancelled, or 10 and what a {@link MigrationException.Reason} adds to it.
+     * Runs the command and ends the JVM with its exit code: those of {@code vfio4j}, of which docs/embedding.md lists
+     * the ones that there are here.
      *
      * @param arguments the words of the command line
      */
     public static void main(String[] arguments) {
-        TinyVmm tinyVmm = new TinyVmm();
-        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(tinyVmm::interrupt));
-        CommandLine line = new CommandLine(tinyVmm)
-                .addSubcommand("run", tinyVmm.new Run())
-                .addSubcommand("migrate-to", tinyVmm.new MigrateTo())
-                .addSubcommand("incoming", tinyVmm.new Incoming())
-                .registerConverter(Duration.class, TinyVmm::duration)
-                .setCaseInsensitiveEnumValuesAllowed(true)
-                .setParameterExceptionHandler((e, words) -> fail(USAGE, e))
-                .setExecutionExceptionHandler((e, command, parsed) -> fail(exitCode(e), e));
-        int code = line.execute(arguments);
-        System.out.flush();
+        TinyVmm tinyVmm = new TinyVmm(LibC.system(), System.out, System.err);
+        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(tinyVmm::interruptAndWait));
+        int code = tinyVmm.execute(arguments);
         tinyVmm.ended.complete(code);
         System.exit(code);
     }
 
-    private static int fail(int code, Exception e) {
-        System.err.println("error: " + (e.getMessage() == null ? e : e.getMessage()));
+    int execute(String... arguments) {
+        return new CommandLine(this)
+                .addSubcommand("run", new Run())
+                .addSubcommand("migrate-to", new MigrateTo())
+                .addSubcommand("incoming", new Incoming())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler((e, words) -> fail(USAGE, e))
+                .setExecutionExceptionHandler((e, command, parsed) -> fail(exitCode(e), e))
+                .execute(arguments);
+    }
+
+    private int fail(int code, Exception e) {
+        err.println("error: " + (e.getMessage() == null ? e : e.getMessage()));
         for (Throwable suppressed : e.getSuppressed()) {
-            System.err.println("  " + suppressed.getMessage());
+            err.println("  " + suppressed.getMessage());
         }
         return code;
     }
 
     private static int exitCode(Exception e) {
         return switch (e) {
-            case MigrationException m when m.reason() == MigrationException.Reason.CANCELLED -> CANCELLED;
-            case MigrationException m -> 10 + m.reason().ordinal();
+            case IllegalArgumentException usage -> USAGE;
+            case MigrationException migration ->
+                switch (migration.reason()) {
+                    case DEVICE -> MACHINE;
+                    case TRANSPORT -> 4;
+                    case PROTOCOL -> 5;
+                    case REFUSED -> 6;
+                    case DAMAGED -> 7;
+                    case PEER_FAILED -> 8;
+                    case NOT_CONVERGED -> 9;
+                    case IN_DOUBT -> 10;
+                    case CANCELLED -> CANCELLED;
+                };
             default -> MACHINE;
         };
     }
 
     private static Duration duration(String text) {
-        return Duration.parse("PT" + text.toUpperCase(Locale.ROOT).replaceFirst("^(\\d+)MS$", "0.00$1S"));
+        if (!text.matches("\\d{1,6}(ms|s)")) {
+            throw new IllegalArgumentException("'" + text + "' is no duration; use a whole number and ms or s");
+        }
+        long number = Long.parseLong(text.replaceAll("\\D", ""));
+        return text.endsWith("ms") ? Duration.ofMillis(number) : Duration.ofSeconds(number);
     }
 
-    private void interrupt() {
+    /** Has the guest stop, and a migration be cancelled. */
+    void interrupt() {
         interrupted.countDown();
         cancel.run();
+    }
+
+    private void interruptAndWait() {
+        interrupt();
         int code = ended.completeOnTimeout(CANCELLED, 20, TimeUnit.SECONDS).join();
         if (code != CANCELLED) {
             // The JVM would end with the signal's code, although the command has ended by itself.
@@ -102,7 +139,7 @@ public final class TinyVmm {
     }
 
     /** What all three have: a machine, and when the guest's run ends. */
-    abstract class MachineCommand implements java.util.concurrent.Callable<Integer> {
+    abstract class MachineCommand implements Callable<Integer> {
         @Option(names = "--memory", defaultValue = "64MiB", description = "The guest's memory (default: 64MiB).")
         String memory = "";
 
@@ -130,9 +167,8 @@ public final class TinyVmm {
             long bytes = memoryBytes();
             try (OutputStream line = uartLog == null
                             ? OutputStream.nullOutputStream()
-                            : Files.newOutputStream(
-                                    uartLog, java.nio.file.StandardOpenOption.CREATE, java.nio.file.StandardOpenOption.APPEND);
-                    Machine machine = new Machine(LibC.system(), bytes, tracker, device, line)) {
+                            : Files.newOutputStream(uartLog, CREATE, APPEND);
+                    Machine machine = new Machine(libc, bytes, tracker, device, line)) {
                 return run(machine);
             }
         }
@@ -156,7 +192,7 @@ public final class TinyVmm {
 
         int tellStopped(Machine machine) throws IOException {
             machine.check();
-            System.out.println("stopped: " + machine.uart().written() + " passes, every counter is as it has to be");
+            out.println("stopped: " + machine.uart().written() + " passes, every counter is as it has to be");
             return interrupted.getCount() == 0 ? CANCELLED : 0;
         }
 
@@ -174,7 +210,7 @@ public final class TinyVmm {
         int run(Machine machine) throws IOException, InterruptedException {
             machine.boot();
             machine.resume();
-            System.out.println("running");
+            out.println("running");
             return runOn(machine);
         }
     }
@@ -188,40 +224,43 @@ public final class TinyVmm {
         @Option(names = "--after-pass", defaultValue = "3", description = "Migrate then (default: ${DEFAULT-VALUE}).")
         long afterPass;
 
-        @Option(names = "--max-bandwidth", description = "How fast pre-copy may be, such as 100MiB/s (default: no limit).")
+        @Option(
+                names = "--max-bandwidth",
+                description = "How fast pre-copy may be, such as 100MiB/s (default: no limit).")
         @Nullable
         String maxBandwidth;
 
         @Option(names = "--downtime-limit", defaultValue = "300ms", description = "(default: ${DEFAULT-VALUE}).")
-        Duration downtimeLimit = Duration.ZERO;
+        String downtimeLimit = "";
 
-        @Option(names = "--max-rounds", defaultValue = "3", description = "When pre-copy does not converge within so "
-                + "many rounds, do as --on-no-convergence says (default: ${DEFAULT-VALUE}).")
+        @Option(
+                names = "--max-rounds",
+                defaultValue = "3",
+                description = "When pre-copy does not converge within so "
+                        + "many rounds, do as --on-no-convergence says (default: ${DEFAULT-VALUE}).")
         int maxRounds;
 
-        @Option(names = "--on-no-convergence", defaultValue = "throttle", description = "${COMPLETION-CANDIDATES}; "
-                + "(default: ${DEFAULT-VALUE}: slow the guest down, each round some more).")
+        @Option(
+                names = "--on-no-convergence",
+                defaultValue = "throttle",
+                description = "${COMPLETION-CANDIDATES}; "
+                        + "(default: ${DEFAULT-VALUE}: slow the guest down, each round some more).")
         NotConverging onNoConvergence = NotConverging.THROTTLE;
 
         @Override
         int run(Machine machine) throws IOException, InterruptedException {
             machine.boot();
             machine.resume();
-            System.out.println("running");
+            out.println("running");
             awaitPass(machine, afterPass);
             MigrationParameters parameters = MigrationParameters.builder()
-                    .downtimeLimit(downtimeLimit)
+                    .downtimeLimit(duration(downtimeLimit))
                     .maxRounds(maxRounds)
                     .whenNotConverging(onNoConvergence)
                     .maxBytesPerSecond(maxBandwidth == null ? 0 : ByteSize.parseRate(maxBandwidth))
                     .build();
             OutgoingMigration migration = new OutgoingMigration(
-                    LibC.system(),
-                    machine.handlers(),
-                    machine,
-                    parameters,
-                    SwitchoverPolicy.STANDARD,
-                    new Printer());
+                    libc, machine.handlers(), machine, parameters, SwitchoverPolicy.STANDARD, new Printer());
             cancel = migration::cancel;
             try {
                 tell(migration.run(TransportAddress.parsePeer(peer)));
@@ -230,7 +269,7 @@ public final class TinyVmm {
                     // Only a person can find out whether it runs there; until then it must not run here.
                     throw e;
                 }
-                System.err.println("the guest runs on here: " + e.getMessage());
+                err.println("the guest runs on here: " + e.getMessage());
                 runOn(machine);
                 throw e;
             }
@@ -247,47 +286,50 @@ public final class TinyVmm {
         @Override
         int run(Machine machine) throws IOException, InterruptedException {
             IncomingMigration migration = new IncomingMigration(
-                    LibC.system(), machine.handlers(), machine, MigrationParameters.DEFAULT, new Printer());
+                    libc, machine.handlers(), machine, MigrationParameters.DEFAULT, new Printer());
             cancel = migration::cancel;
             LoadReport report = migration.run(TransportAddress.parsePeer(peer));
-            System.out.println("arrived: " + report.bytes() + " bytes, after " + machine.uart().written() + " passes");
+            out.println("arrived: " + report.bytes() + " bytes");
             return runOn(machine);
         }
     }
 
-    private static void tell(MigrationReport report) {
+    private void tell(MigrationReport report) {
         Downtime downtime = report.downtime();
-        System.out.printf(
+        out.printf(
                 Locale.ROOT,
                 "migrated: %d bytes in %d rounds and %.1f s; downtime %.1f ms (stop VM %.1f, quiesce %.1f, stop-copy %.1f, "
                         + "drain %.1f, load %.1f, resume %.1f), predicted %.1f ms%n",
                 report.totalBytes(),
                 report.rounds(),
                 report.totalNanos() / 1e9,
-                millis(downtime.total()),
-                millis(downtime.stopVm()),
-                millis(downtime.quiesce()),
-                millis(downtime.stopCopy()),
-                millis(downtime.drain()),
-                millis(downtime.load()),
-                millis(downtime.resume()),
-                millis(report.predictedDowntimeNanos()));
-    }
-
-    private static double millis(long nanos) {
-        return nanos / 1e6;
+                downtime.total() / 1e6,
+                downtime.stopVm() / 1e6,
+                downtime.quiesce() / 1e6,
+                downtime.stopCopy() / 1e6,
+                downtime.drain() / 1e6,
+                downtime.load() / 1e6,
+                downtime.resume() / 1e6,
+                report.predictedDowntimeNanos() / 1e6);
     }
 
     /** Says what happens, a line each. */
-    private static final class Printer implements MigrationListener {
+    private final class Printer implements MigrationListener {
         @Override
         public void onListening(String address) {
-            System.out.println("listening on " + address);
+            out.println("listening on " + address);
+        }
+
+        @Override
+        public void onPhase(Phase phase) {
+            if (phase == Phase.RECEIVING) {
+                out.println("receiving");
+            }
         }
 
         @Override
         public void onNotice(String text) {
-            System.out.println("notice: " + text);
+            out.println("notice: " + text);
         }
     }
 }

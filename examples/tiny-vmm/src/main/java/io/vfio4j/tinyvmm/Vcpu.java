@@ -40,6 +40,9 @@ import org.jspecify.annotations.Nullable;
  * set while it is stopped.
  */
 final class Vcpu implements SmallState, AutoCloseable {
+    /** How long a virtual CPU may take to leave the guest. The kernel needs microseconds. */
+    private static final Duration KICK_LIMIT = Duration.ofSeconds(10);
+
     private static final int SIGNAL = LibC.SIGUSR1;
     private static final long FLAGS_AT_RESET = 2;
     private static final int BIG_LIMIT = 0xffff_ffff;
@@ -50,7 +53,6 @@ final class Vcpu implements SmallState, AutoCloseable {
     private final VcpuFd fd;
     private final Uart uart;
     private final IntSupplier ringFull;
-    private final Duration limit;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment run;
     private final Thread thread;
@@ -64,28 +66,20 @@ final class Vcpu implements SmallState, AutoCloseable {
     private @Nullable IOException failure;
 
     /**
-     * Makes a virtual CPU that is stopped at the guest's begin.
+     * Makes a virtual CPU that is stopped at the guest's begin. The fd stays the caller's.
      *
-     * @param kvm what the machine was made by
-     * @param fd the CPU, which this object closes
-     * @param memoryBytes how much memory the guest has
-     * @param uart what answers the guest's accesses to its ports
      * @param ringFull what makes room in the CPU's dirty ring: how many pages it took, or {@code -errno}
-     * @param limit how long a kick may take
-     * @throws IOException when KVM refuses
      */
-    Vcpu(KvmFd kvm, VcpuFd fd, long memoryBytes, Uart uart, IntSupplier ringFull, Duration limit) throws IOException {
+    Vcpu(KvmFd kvm, VcpuFd fd, long memoryBytes, Uart uart, IntSupplier ringFull) throws IOException {
         this.libc = kvm.libc();
         this.fd = fd;
         this.uart = uart;
         this.ringFull = ringFull;
-        this.limit = limit;
-        this.run = MappedMemory.map(
-                libc, require("asking how long kvm_run is", kvm.getVcpuMmapSize()), LibC.MAP_SHARED, fd.fd(), arena);
-        this.thread = Thread.ofPlatform().name("vcpu0").daemon().unstarted(this::runAll);
         reset(memoryBytes);
         require("catching the signal that interrupts a virtual CPU", libc.catchSignal(SIGNAL));
-        thread.start();
+        int size = require("asking how long kvm_run is", kvm.getVcpuMmapSize());
+        this.run = MappedMemory.map(libc, size, LibC.MAP_SHARED, fd.fd(), arena);
+        this.thread = Thread.ofPlatform().name("vcpu0").daemon().start(this::runAll);
     }
 
     /** Returns what a call has returned, unless that is {@code -errno}. */
@@ -110,7 +104,7 @@ final class Vcpu implements SmallState, AutoCloseable {
             KvmRegs.RFLAGS.set(regs, FLAGS_AT_RESET);
             KvmRegs.RSI.set(regs, GuestProgram.FIRST_COUNTER);
             KvmRegs.RDI.set(regs, memoryBytes);
-            KvmRegs.RDX.set(regs, Uart.BASE);
+            KvmRegs.RDX.set(regs, Uart.TRANSMIT);
             require("KVM_SET_REGS", fd.setRegs(regs));
         }
     }
@@ -143,7 +137,9 @@ final class Vcpu implements SmallState, AutoCloseable {
         }
     }
 
-    /** Returns where the guest, which is stopped, is in its pass: the page that it adds to next, or has just added to. */
+    /**
+     * Returns where the guest, which is stopped, is in its pass: the page that it adds to next, or has just added to.
+     */
     long position() throws IOException {
         try (Arena call = Arena.ofConfined()) {
             MemorySegment regs = KvmRegs.STRUCT.allocate(call);
@@ -162,12 +158,12 @@ final class Vcpu implements SmallState, AutoCloseable {
     }
 
     private void awaitOutside() throws IOException {
-        long end = System.nanoTime() + limit.toNanos();
+        long end = System.nanoTime() + KICK_LIMIT.toNanos();
         kick();
         while (running) {
             long left = end - System.nanoTime();
             if (left <= 0) {
-                throw new IOException("the virtual CPU did not leave KVM_RUN within " + limit.toMillis() + " ms");
+                throw new IOException("the virtual CPU did not leave KVM_RUN within " + KICK_LIMIT.toSeconds() + " s");
             }
             await(left);
         }
@@ -240,18 +236,14 @@ final class Vcpu implements SmallState, AutoCloseable {
     }
 
     private void accessPort(MemorySegment io) throws IOException {
-        int port = KvmRunIo.PORT.get(io) - Uart.BASE;
-        if (port < 0 || port >= Uart.PORTS || KvmRunIo.SIZE.get(io) != 1) {
+        if (KvmRunIo.PORT.get(io) != Uart.TRANSMIT
+                || KvmRunIo.DIRECTION.get(io) != Kvm.KVM_EXIT_IO_OUT
+                || KvmRunIo.SIZE.get(io) != 1) {
             throw new IOException("the guest accesses port 0x" + Integer.toHexString(KvmRunIo.PORT.get(io))
-                    + " by " + KvmRunIo.SIZE.get(io) + " bytes, and there is nothing");
+                    + " in a way that nothing answers");
         }
-        long data = KvmRunIo.DATA_OFFSET.get(io);
         for (int i = 0; i < KvmRunIo.COUNT.get(io); i++) {
-            if (KvmRunIo.DIRECTION.get(io) == Kvm.KVM_EXIT_IO_OUT) {
-                uart.write(port, Byte.toUnsignedInt(run.get(JAVA_BYTE, data + i)));
-            } else {
-                run.set(JAVA_BYTE, data + i, (byte) uart.read(port));
-            }
+            uart.write(run.get(JAVA_BYTE, KvmRunIo.DATA_OFFSET.get(io) + i));
         }
     }
 
@@ -292,25 +284,15 @@ final class Vcpu implements SmallState, AutoCloseable {
         };
     }
 
-    /** Ends the thread and closes the CPU. One that does not leave {@code KVM_RUN} keeps what it uses. */
+    /** Ends the thread. If it does not leave {@code KVM_RUN} what it uses is not given back. */
     @Override
-    public void close() {
-        try {
-            synchronized (this) {
-                closing = true;
-                wanted = false;
-                notifyAll();
-                awaitOutside();
-            }
-            thread.join(limit.toMillis());
-        } catch (IOException e) {
-            return;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+    public void close() throws IOException, InterruptedException {
+        synchronized (this) {
+            closing = true;
+            notifyAll();
+            awaitOutside();
         }
-        if (!thread.isAlive()) {
-            arena.close();
-            libc.close(fd.fd());
-        }
+        thread.join();
+        arena.close();
     }
 }
