@@ -349,8 +349,8 @@ public interface LibC {
 
     /**
      * Catches a signal by a handler that does nothing: {@code signal(2)}. The signal no longer ends the process, and a
-     * thread that gets it comes back from what it blocks in, as far as that answers signals: {@code KVM_RUN} by {@code
-     * EINTR}. For the whole process, and not undone.
+     * thread that gets it comes back from what it blocks in, as far as that answers signals: {@code KVM_RUN} by
+     * {@code EINTR}. For the whole process, and not undone.
      *
      * @param signal one that the JVM does not use, such as {@link #SIGUSR1}
      * @return 0, or {@code -errno}

@@ -104,8 +104,7 @@ final class NativeLibC implements LibC {
     private static final MethodHandle TGKILL =
             variadic("syscall", 1, FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT));
 
-    private static final MethodHandle SIGNAL =
-            function("signal", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS));
+    private static final MethodHandle SIGNAL = function("signal", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS));
 
     // SAFETY: a signal handler of native code alone, for Java must not be entered from one. It takes the signal's
     // number, does nothing, and what it returns is in a register that nobody looks at.
@@ -405,8 +404,7 @@ final class NativeLibC implements LibC {
         MemorySegment errno = CAPTURED.get();
         try {
             return X86_64
-                    ? (int) result(
-                            (long) TGKILL.invokeExact(errno, __NR_tgkill, processId, threadId, signal), errno)
+                    ? (int) result((long) TGKILL.invokeExact(errno, __NR_tgkill, processId, threadId, signal), errno)
                     : Errno.ENOSYS.negated();
         } catch (Throwable t) {
             throw unexpected(t);

@@ -99,7 +99,11 @@ final class Machine implements VirtualMachine, AutoCloseable {
             DirtyTracker dirty = tracker(vm, vcpuFd, slot);
             opened.push(dirty);
             handlers = List.of(
-                    new GuestMemory(List.of(GuestMemory.Region.of("ram", 0, memory)), dirty).handler("ram"),
+                    new GuestMemory(
+                                    List.of(GuestMemory.Region.of("ram", 0, memory)
+                                            .withFresh()),
+                                    dirty)
+                            .handler("ram"),
                     new VfioDeviceHandler("vfio0", open(device)),
                     // Last, so that whatever is put into place at the destination is there before the CPU is.
                     new SmallStateHandler("machine", List.of(uart, vcpu)));

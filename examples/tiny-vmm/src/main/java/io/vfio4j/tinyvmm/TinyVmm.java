@@ -8,6 +8,7 @@ import io.vfio4j.emulator.ByteSize;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationException;
+import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.OutgoingMigration;
@@ -24,6 +25,7 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -36,23 +38,25 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** The command {@code tiny-vmm}: runs a guest, migrates it to another process, or takes one in. */
-@Command(
-        name = "tiny-vmm",
-        description = "A virtual machine monitor that migrates.",
-        synopsisSubcommandLabel = "COMMAND")
+@Command(name = "tiny-vmm", description = "A virtual machine monitor that migrates.")
 public final class TinyVmm {
     private static final int USAGE = 2;
     private static final int MACHINE = 3;
-    private static final int CANCELLED = 130;
+    private static final int INTERRUPTED = 130;
+    private static final List<Reason> FROM_4_ON = List.of(
+            Reason.TRANSPORT,
+            Reason.PROTOCOL,
+            Reason.REFUSED,
+            Reason.DAMAGED,
+            Reason.PEER_FAILED,
+            Reason.NOT_CONVERGED,
+            Reason.IN_DOUBT);
     private static final long LARGEST_MEMORY = 3L << 30;
     private static final long MIB = 1 << 20;
 
-    /** What Ctrl-C asks for; the JVM waits for the command's end thereafter. */
     private final CountDownLatch interrupted = new CountDownLatch(1);
-
     private final CompletableFuture<Integer> ended = new CompletableFuture<>();
     private volatile Runnable cancel = () -> {};
-
     private final LibC libc;
     private final PrintStream out;
     private final PrintStream err;
@@ -97,22 +101,11 @@ public final class TinyVmm {
     }
 
     private static int exitCode(Exception e) {
-        return switch (e) {
-            case IllegalArgumentException usage -> USAGE;
-            case MigrationException migration ->
-                switch (migration.reason()) {
-                    case DEVICE -> MACHINE;
-                    case TRANSPORT -> 4;
-                    case PROTOCOL -> 5;
-                    case REFUSED -> 6;
-                    case DAMAGED -> 7;
-                    case PEER_FAILED -> 8;
-                    case NOT_CONVERGED -> 9;
-                    case IN_DOUBT -> 10;
-                    case CANCELLED -> CANCELLED;
-                };
-            default -> MACHINE;
-        };
+        if (e instanceof MigrationException migration) {
+            Reason reason = migration.reason();
+            return reason == Reason.CANCELLED ? INTERRUPTED : MACHINE + 1 + FROM_4_ON.indexOf(reason);
+        }
+        return e instanceof IllegalArgumentException ? USAGE : MACHINE;
     }
 
     private static Duration duration(String text) {
@@ -131,8 +124,8 @@ public final class TinyVmm {
 
     private void interruptAndWait() {
         interrupt();
-        int code = ended.completeOnTimeout(CANCELLED, 20, TimeUnit.SECONDS).join();
-        if (code != CANCELLED) {
+        int code = ended.completeOnTimeout(INTERRUPTED, 20, TimeUnit.SECONDS).join();
+        if (code != INTERRUPTED) {
             // The JVM would end with the signal's code, although the command has ended by itself.
             Runtime.getRuntime().halt(code);
         }
@@ -140,17 +133,14 @@ public final class TinyVmm {
 
     /** What all three have: a machine, and when the guest's run ends. */
     abstract class MachineCommand implements Callable<Integer> {
-        @Option(names = "--memory", defaultValue = "64MiB", description = "The guest's memory (default: 64MiB).")
-        String memory = "";
+        @Option(names = "--memory", description = "The guest's memory (default: 64MiB).")
+        String memory = "64MiB";
 
-        @Option(names = "--tracker", defaultValue = "log", description = "KVM's dirty log, or its ring: log, ring.")
+        @Option(names = "--tracker", description = "What tells its dirty pages: KVM's log or ring (default: log).")
         Machine.Tracker tracker = Machine.Tracker.LOG;
 
-        @Option(
-                names = "--device",
-                defaultValue = "emulated:size=8MiB,dirty=1MiB/s",
-                description = "The VFIO device: emulated:..., or a real one's address (default: ${DEFAULT-VALUE}).")
-        String device = "";
+        @Option(names = "--device", description = "Its VFIO device: emulated:..., or a real one's address.")
+        String device = "emulated:size=8MiB,dirty=1MiB/s";
 
         @Option(names = "--uart-log", description = "A file that what the guest writes to its UART is added to.")
         @Nullable
@@ -158,13 +148,15 @@ public final class TinyVmm {
 
         @Option(
                 names = "--until-pass",
-                defaultValue = "9223372036854775807",
-                description = "End when the guest has made so many passes since its begin (default: on Ctrl-C).")
-        long untilPass;
+                description = "End when the guest has made so many passes (default: on Ctrl-C).")
+        long untilPass = Long.MAX_VALUE;
 
         @Override
         public Integer call() throws IOException, InterruptedException {
-            long bytes = memoryBytes();
+            long bytes = ByteSize.parse(memory);
+            if (bytes < MIB || bytes > LARGEST_MEMORY || bytes % MIB != 0) {
+                throw new IllegalArgumentException("--memory is 1MiB to 3GiB, in whole MiB, not " + memory);
+            }
             try (OutputStream line = uartLog == null
                             ? OutputStream.nullOutputStream()
                             : Files.newOutputStream(uartLog, CREATE, APPEND);
@@ -173,15 +165,13 @@ public final class TinyVmm {
             }
         }
 
-        private long memoryBytes() {
-            long bytes = ByteSize.parse(memory);
-            if (bytes < MIB || bytes > LARGEST_MEMORY || bytes % MIB != 0) {
-                throw new IllegalArgumentException("--memory is 1MiB to 3GiB, in whole MiB, not " + memory);
-            }
-            return bytes;
-        }
-
         abstract int run(Machine machine) throws IOException, InterruptedException;
+
+        void boot(Machine machine) throws IOException {
+            machine.boot();
+            machine.resume();
+            out.println("running");
+        }
 
         /** Lets the guest run to its end, stops it and looks whether all is as it has to be. */
         int runOn(Machine machine) throws IOException, InterruptedException {
@@ -193,7 +183,7 @@ public final class TinyVmm {
         int tellStopped(Machine machine) throws IOException {
             machine.check();
             out.println("stopped: " + machine.uart().written() + " passes, every counter is as it has to be");
-            return interrupted.getCount() == 0 ? CANCELLED : 0;
+            return interrupted.getCount() == 0 ? INTERRUPTED : 0;
         }
 
         void awaitPass(Machine machine, long pass) throws IOException, InterruptedException {
@@ -208,9 +198,7 @@ public final class TinyVmm {
     final class Run extends MachineCommand {
         @Override
         int run(Machine machine) throws IOException, InterruptedException {
-            machine.boot();
-            machine.resume();
-            out.println("running");
+            boot(machine);
             return runOn(machine);
         }
     }
@@ -221,8 +209,8 @@ public final class TinyVmm {
         @Parameters(paramLabel = "PEER", description = "Where that listens, such as tcp:127.0.0.1:4444.")
         String peer = "";
 
-        @Option(names = "--after-pass", defaultValue = "3", description = "Migrate then (default: ${DEFAULT-VALUE}).")
-        long afterPass;
+        @Option(names = "--after-pass", description = "Migrate when the guest has made so many passes (default: 3).")
+        long afterPass = 3;
 
         @Option(
                 names = "--max-bandwidth",
@@ -230,28 +218,20 @@ public final class TinyVmm {
         @Nullable
         String maxBandwidth;
 
-        @Option(names = "--downtime-limit", defaultValue = "300ms", description = "(default: ${DEFAULT-VALUE}).")
-        String downtimeLimit = "";
+        @Option(names = "--downtime-limit", description = "How long the guest may stand still (default: 300ms).")
+        String downtimeLimit = "300ms";
 
         @Option(
                 names = "--max-rounds",
-                defaultValue = "3",
-                description = "When pre-copy does not converge within so "
-                        + "many rounds, do as --on-no-convergence says (default: ${DEFAULT-VALUE}).")
-        int maxRounds;
+                description = "Rounds of pre-copy that may pass without converging (default: 3).")
+        int maxRounds = 3;
 
-        @Option(
-                names = "--on-no-convergence",
-                defaultValue = "throttle",
-                description = "${COMPLETION-CANDIDATES}; "
-                        + "(default: ${DEFAULT-VALUE}: slow the guest down, each round some more).")
+        @Option(names = "--on-no-convergence", description = "What then: ${COMPLETION-CANDIDATES} (default: THROTTLE).")
         NotConverging onNoConvergence = NotConverging.THROTTLE;
 
         @Override
         int run(Machine machine) throws IOException, InterruptedException {
-            machine.boot();
-            machine.resume();
-            out.println("running");
+            boot(machine);
             awaitPass(machine, afterPass);
             MigrationParameters parameters = MigrationParameters.builder()
                     .downtimeLimit(duration(downtimeLimit))
@@ -265,7 +245,7 @@ public final class TinyVmm {
             try {
                 tell(migration.run(TransportAddress.parsePeer(peer)));
             } catch (MigrationException e) {
-                if (e.reason() == MigrationException.Reason.IN_DOUBT) {
+                if (e.reason() == Reason.IN_DOUBT) {
                     // Only a person can find out whether it runs there; until then it must not run here.
                     throw e;
                 }

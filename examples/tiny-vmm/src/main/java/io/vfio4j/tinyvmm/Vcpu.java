@@ -151,9 +151,8 @@ final class Vcpu implements SmallState, AutoCloseable {
     private void kick() throws IOException {
         KvmRun.IMMEDIATE_EXIT.set(run, 1);
         if (running) {
-            require(
-                    "interrupting the virtual CPU",
-                    libc.tgkill((int) ProcessHandle.current().pid(), threadId, SIGNAL));
+            int processId = (int) ProcessHandle.current().pid();
+            require("interrupting the virtual CPU", libc.tgkill(processId, threadId, SIGNAL));
         }
     }
 

@@ -19,12 +19,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A real guest between two processes: 64 MiB that it counts in all the time. Needs {@code /dev/kvm}. */
+@Tag("kvm")
 class KvmMigrationTest {
     /** An emulated processor is slow, and so is the JVM on it. */
     private static final Duration PATIENCE = Duration.ofMinutes(5);
@@ -128,12 +130,7 @@ class KvmMigrationTest {
         Process there = start("there", "incoming", "tcp:127.0.0.1:0");
         String address = await(there, "there", "listening on (\\S+)\\R");
         Process here = start(
-                "here",
-                "migrate-to",
-                address,
-                "--max-bandwidth=24MiB/s",
-                "--downtime-limit=1500ms",
-                "--max-rounds=1");
+                "here", "migrate-to", address, "--max-bandwidth=24MiB/s", "--downtime-limit=1500ms", "--max-rounds=1");
         String printed = expect(here, "here", 0);
         System.out.println("slowed down: " + printed);
         assertThat(printed).contains("the virtual CPUs are slowed down by 20 %").contains("migrated: ");

@@ -22,7 +22,9 @@ class TinyVmmTest {
         return "--uart-log=" + folder.resolve(name);
     }
 
-    /** What was written to a UART, which must be one byte for each pass from a first one on. Returns the pass after it. */
+    /**
+     * What was written to a UART, which must be one byte for each pass from a first one on. Returns the pass after it.
+     */
     private long requirePasses(String name, long first) throws Exception {
         byte[] bytes = Files.readAllBytes(folder.resolve(name));
         for (int i = 0; i < bytes.length; i++) {
@@ -33,7 +35,8 @@ class TinyVmmTest {
 
     @Test
     void shouldRunAGuestUntilAPass() throws Exception {
-        String printed = Command.start("run", SMALL, "--until-pass=300", log("uart")).expect(0);
+        String printed =
+                Command.start("run", SMALL, "--until-pass=300", log("uart")).expect(0);
         long after = requirePasses("uart", 1);
         assertThat(after).isGreaterThan(300);
         assertThat(printed).contains("stopped: " + (after - 1) + " passes, every counter is as it has to be");
@@ -75,7 +78,8 @@ class TinyVmmTest {
 
     @Test
     void shouldRunOnAtTheSourceWhenThereIsNoDestination() throws Exception {
-        String printed = Command.start("migrate-to", "tcp:127.0.0.1:1", SMALL, "--until-pass=100").expect(4);
+        String printed = Command.start("migrate-to", "tcp:127.0.0.1:1", SMALL, "--until-pass=100")
+                .expect(4);
         assertThat(printed).contains("every counter is as it has to be").contains("error: ");
     }
 
@@ -104,13 +108,15 @@ class TinyVmmTest {
         assertThat(Command.start("run", "--memory=5GiB").expect(2))
                 .isEqualToNormalizingNewlines("error: --memory is 1MiB to 3GiB, in whole MiB, not 5GiB\n");
         assertThat(Command.start("run", "--tracker=none").expect(2)).startsWith("error: ");
-        assertThat(Command.start("migrate-to", "tcp:127.0.0.1:1", SMALL, "--downtime-limit=3").expect(2))
+        assertThat(Command.start("migrate-to", "tcp:127.0.0.1:1", SMALL, "--downtime-limit=3")
+                        .expect(2))
                 .contains("'3' is no duration");
     }
 
     @Test
     void shouldSayWhatAHostLacks() throws Exception {
-        assertThat(Command.start("run", SMALL, "--device=/dev/vfio/devices/vfio99999").expect(3))
+        assertThat(Command.start("run", SMALL, "--device=/dev/vfio/devices/vfio99999")
+                        .expect(3))
                 .contains("vfio99999");
         assertThat(Command.start("run", SMALL, "--tracker=ring").expect(3)).contains("ring");
     }

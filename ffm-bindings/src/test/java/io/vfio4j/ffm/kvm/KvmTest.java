@@ -17,9 +17,11 @@ import java.util.BitSet;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A guest in real mode writes known pages, and KVM tells which. Needs {@code /dev/kvm}. */
+@Tag("kvm")
 class KvmTest {
     private static final int PAGE = 4096;
     private static final int PAGES = 256;
