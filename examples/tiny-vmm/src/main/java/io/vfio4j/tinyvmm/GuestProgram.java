@@ -22,13 +22,12 @@ import java.nio.ByteOrder;
  * with a data segment whose limit is 4 GiB ("big real mode"), which {@code KVM_SET_SREGS} gives to it.
  */
 final class GuestProgram {
-    /** What the guest adds to a counter in, in bytes. */
     static final int PAGE = 4096;
 
-    /** Where the program is. */
+    /** Where the program is: behind the interrupt vectors. */
     static final long CODE = PAGE;
 
-    /** The first page with a counter; the first two belong to the interrupt vectors and the program. */
+    /** The first page with a counter. */
     static final long FIRST_COUNTER = 2 * PAGE;
 
     /** Where a page says which one it is: its last word. */
@@ -93,7 +92,6 @@ final class GuestProgram {
         return new IOException("the guest's memory is wrong at 0x" + Long.toHexString(page) + ": " + what);
     }
 
-    /** What tells one page from another. */
     private static long mark(long page) {
         return page * 0x9e37_79b9_7f4a_7c15L;
     }

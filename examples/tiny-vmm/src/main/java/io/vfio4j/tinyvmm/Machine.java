@@ -39,11 +39,9 @@ import org.jspecify.annotations.Nullable;
  * a migration stops, slows down and lets run; those calls come on the migration's thread.
  */
 final class Machine implements VirtualMachine, AutoCloseable {
-    /** What tells which pages the guest's CPU writes. */
+    /** What tells which pages the guest's CPU writes: a bitmap of all of the memory, or a ring for each CPU. */
     enum Tracker {
-        /** A bitmap of all of the memory. */
         LOG,
-        /** A ring of the pages written, for each virtual CPU. */
         RING
     }
 
@@ -56,13 +54,15 @@ final class Machine implements VirtualMachine, AutoCloseable {
     /** How long a CPU that is slowed down runs at a time, in nanoseconds. */
     private static final long SLICE = 2_000_000;
 
+    /** What a migration moves, by the same names at both sides. */
+    final List<StateHandler> handlers;
+
+    final Uart uart;
+
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
     private final LibC libc;
     private final MemorySegment memory;
-    private final Uart uart;
     private final Vcpu vcpu;
-    private final List<StateHandler> handlers;
-    private final boolean hasRing;
     private @Nullable KvmRingTracker ring;
     private volatile int throttle;
     private @Nullable Thread throttling;
@@ -77,18 +77,17 @@ final class Machine implements VirtualMachine, AutoCloseable {
      */
     Machine(LibC libc, long memoryBytes, Tracker tracker, String device, OutputStream line) throws IOException {
         this.libc = libc;
-        this.hasRing = tracker == Tracker.RING;
         boolean made = false;
         try {
-            KvmFd kvm =
-                    new KvmFd(libc, own("opening " + KvmFd.PATH, libc.open(KvmFd.PATH, LibC.O_RDWR | LibC.O_CLOEXEC)));
+            int kvmFd = own("opening " + KvmFd.PATH, libc.open(KvmFd.PATH, LibC.O_RDWR | LibC.O_CLOEXEC));
+            KvmFd kvm = new KvmFd(libc, kvmFd);
             VmFd vm = new VmFd(libc, own("making a virtual machine", kvm.createVm(0)));
             Vcpu.require("KVM_SET_TSS_ADDR", vm.setTssAddr(TSS));
             Arena arena = Arena.ofShared();
             opened.push(arena::close);
             memory = MappedMemory.map(libc, memoryBytes, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS, -1, arena);
             GuestSlot slot = addMemory(vm);
-            if (hasRing) {
+            if (tracker == Tracker.RING) {
                 // Before the first virtual CPU: each gets its ring as it is made.
                 KvmRingTracker.enable(vm, RING_BYTES);
             }
@@ -96,14 +95,16 @@ final class Machine implements VirtualMachine, AutoCloseable {
             uart = new Uart(line);
             vcpu = new Vcpu(kvm, vcpuFd, memoryBytes, uart, this::emptyRing);
             opened.push(vcpu);
-            DirtyTracker dirty = tracker(vm, vcpuFd, slot);
+            // What sees all that writes to the guest's memory: its CPU alone. A monitor whose threads write to it, or
+            // whose devices reach it by DMA, joins what sees those by a UnionTracker.
+            DirtyTracker dirty = new KvmLogTracker(vm, List.of(slot));
+            if (tracker == Tracker.RING) {
+                ring = new KvmRingTracker(vm, List.of(vcpuFd), RING_BYTES, List.of(slot));
+                dirty = ring;
+            }
             opened.push(dirty);
             handlers = List.of(
-                    new GuestMemory(
-                                    List.of(GuestMemory.Region.of("ram", 0, memory)
-                                            .withFresh()),
-                                    dirty)
-                            .handler("ram"),
+                    new GuestMemory(List.of(GuestMemory.Region.of("ram", 0, memory)), dirty).handler("ram"),
                     new VfioDeviceHandler("vfio0", open(device)),
                     // Last, so that whatever is put into place at the destination is there before the CPU is.
                     new SmallStateHandler("machine", List.of(uart, vcpu)));
@@ -132,18 +133,6 @@ final class Machine implements VirtualMachine, AutoCloseable {
         return new GuestSlot(SLOT, 0, new AddressRange(0, memory.byteSize()), memory.address());
     }
 
-    /**
-     * What sees all that writes to the guest's memory: here its CPU alone. A monitor whose own threads write to it, or
-     * whose devices reach it by DMA, joins what sees those by a {@link io.vfio4j.dirty.UnionTracker}.
-     */
-    private DirtyTracker tracker(VmFd vm, VcpuFd vcpuFd, GuestSlot slot) {
-        if (!hasRing) {
-            return new KvmLogTracker(vm, List.of(slot));
-        }
-        ring = new KvmRingTracker(vm, List.of(vcpuFd), RING_BYTES, List.of(slot));
-        return ring;
-    }
-
     /** On the virtual CPU's thread, which cannot go on before there is room. */
     private int emptyRing() {
         KvmRingTracker present = ring;
@@ -167,15 +156,6 @@ final class Machine implements VirtualMachine, AutoCloseable {
     /** Puts the guest's program into its memory, which has to be untouched. */
     void boot() {
         GuestProgram.load(memory);
-    }
-
-    /** Returns what a migration moves, by the same names at both sides. */
-    List<StateHandler> handlers() {
-        return handlers;
-    }
-
-    Uart uart() {
-        return uart;
     }
 
     /** Throws what the guest has failed by, if it has. */

@@ -13,11 +13,8 @@ import io.vfio4j.migration.MigrationLimits.NotConverging;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.OutgoingMigration;
 import io.vfio4j.migration.SwitchoverPolicy;
-import io.vfio4j.observe.Downtime;
-import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
-import io.vfio4j.observe.Phase;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -31,6 +28,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -43,16 +41,6 @@ public final class TinyVmm {
     private static final int USAGE = 2;
     private static final int MACHINE = 3;
     private static final int INTERRUPTED = 130;
-    private static final List<Reason> FROM_4_ON = List.of(
-            Reason.TRANSPORT,
-            Reason.PROTOCOL,
-            Reason.REFUSED,
-            Reason.DAMAGED,
-            Reason.PEER_FAILED,
-            Reason.NOT_CONVERGED,
-            Reason.IN_DOUBT);
-    private static final long LARGEST_MEMORY = 3L << 30;
-    private static final long MIB = 1 << 20;
 
     private final CountDownLatch interrupted = new CountDownLatch(1);
     private final CompletableFuture<Integer> ended = new CompletableFuture<>();
@@ -94,26 +82,20 @@ public final class TinyVmm {
 
     private int fail(int code, Exception e) {
         err.println("error: " + (e.getMessage() == null ? e : e.getMessage()));
-        for (Throwable suppressed : e.getSuppressed()) {
-            err.println("  " + suppressed.getMessage());
-        }
+        Stream.of(e.getSuppressed()).forEach(each -> err.println("  " + each.getMessage()));
         return code;
     }
 
     private static int exitCode(Exception e) {
         if (e instanceof MigrationException migration) {
-            Reason reason = migration.reason();
-            return reason == Reason.CANCELLED ? INTERRUPTED : MACHINE + 1 + FROM_4_ON.indexOf(reason);
+            return switch (migration.reason()) {
+                case CANCELLED -> INTERRUPTED;
+                case IN_DOUBT -> 10;
+                // DEVICE is 3, and so on in the order that vfio4j's exit codes have, too.
+                default -> MACHINE + List.of(Reason.values()).indexOf(migration.reason());
+            };
         }
         return e instanceof IllegalArgumentException ? USAGE : MACHINE;
-    }
-
-    private static Duration duration(String text) {
-        if (!text.matches("\\d{1,6}(ms|s)")) {
-            throw new IllegalArgumentException("'" + text + "' is no duration; use a whole number and ms or s");
-        }
-        long number = Long.parseLong(text.replaceAll("\\D", ""));
-        return text.endsWith("ms") ? Duration.ofMillis(number) : Duration.ofSeconds(number);
     }
 
     /** Has the guest stop, and a migration be cancelled. */
@@ -154,7 +136,7 @@ public final class TinyVmm {
         @Override
         public Integer call() throws IOException, InterruptedException {
             long bytes = ByteSize.parse(memory);
-            if (bytes < MIB || bytes > LARGEST_MEMORY || bytes % MIB != 0) {
+            if (bytes < 1 << 20 || bytes > 3L << 30 || bytes % (1 << 20) != 0) {
                 throw new IllegalArgumentException("--memory is 1MiB to 3GiB, in whole MiB, not " + memory);
             }
             try (OutputStream line = uartLog == null
@@ -182,18 +164,26 @@ public final class TinyVmm {
 
         int tellStopped(Machine machine) throws IOException {
             machine.check();
-            out.println("stopped: " + machine.uart().written() + " passes, every counter is as it has to be");
+            out.println("stopped: " + machine.uart.written() + " passes, every counter is as it has to be");
             return interrupted.getCount() == 0 ? INTERRUPTED : 0;
         }
 
+        /**
+         * The guest stands still here, and perhaps at the other side, too: until a person has decided, nothing ends.
+         */
+        MigrationException held(MigrationException doubt) throws InterruptedException {
+            err.println("held, and stopped, until Ctrl-C: " + doubt.getMessage());
+            interrupted.await();
+            return doubt;
+        }
+
         void awaitPass(Machine machine, long pass) throws IOException, InterruptedException {
-            while (interrupted.getCount() > 0 && !machine.uart().await(pass, Duration.ofMillis(100))) {
+            while (interrupted.getCount() > 0 && !machine.uart.await(pass, Duration.ofMillis(100))) {
                 machine.requireGood();
             }
         }
     }
 
-    /** Without a migration. */
     @Command(name = "run", description = "Runs a guest.")
     final class Run extends MachineCommand {
         @Override
@@ -203,7 +193,6 @@ public final class TinyVmm {
         }
     }
 
-    /** The source. */
     @Command(name = "migrate-to", description = "Runs a guest and migrates it to a process that runs 'incoming'.")
     final class MigrateTo extends MachineCommand {
         @Parameters(paramLabel = "PEER", description = "Where that listens, such as tcp:127.0.0.1:4444.")
@@ -218,8 +207,8 @@ public final class TinyVmm {
         @Nullable
         String maxBandwidth;
 
-        @Option(names = "--downtime-limit", description = "How long the guest may stand still (default: 300ms).")
-        String downtimeLimit = "300ms";
+        @Option(names = "--downtime-limit-ms", description = "How long the guest may stand still (default: 300).")
+        long downtimeLimitMillis = 300;
 
         @Option(
                 names = "--max-rounds",
@@ -234,20 +223,19 @@ public final class TinyVmm {
             boot(machine);
             awaitPass(machine, afterPass);
             MigrationParameters parameters = MigrationParameters.builder()
-                    .downtimeLimit(duration(downtimeLimit))
+                    .downtimeLimit(Duration.ofMillis(downtimeLimitMillis))
                     .maxRounds(maxRounds)
                     .whenNotConverging(onNoConvergence)
                     .maxBytesPerSecond(maxBandwidth == null ? 0 : ByteSize.parseRate(maxBandwidth))
                     .build();
             OutgoingMigration migration = new OutgoingMigration(
-                    libc, machine.handlers(), machine, parameters, SwitchoverPolicy.STANDARD, new Printer());
+                    libc, machine.handlers, machine, parameters, SwitchoverPolicy.STANDARD, new Printer());
             cancel = migration::cancel;
             try {
                 tell(migration.run(TransportAddress.parsePeer(peer)));
             } catch (MigrationException e) {
                 if (e.reason() == Reason.IN_DOUBT) {
-                    // Only a person can find out whether it runs there; until then it must not run here.
-                    throw e;
+                    throw held(e);
                 }
                 err.println("the guest runs on here: " + e.getMessage());
                 runOn(machine);
@@ -257,7 +245,6 @@ public final class TinyVmm {
         }
     }
 
-    /** The destination. */
     @Command(name = "incoming", description = "Waits for a guest, and runs it.")
     final class Incoming extends MachineCommand {
         @Parameters(paramLabel = "PEER", description = "Where to listen, such as tcp:127.0.0.1:0.")
@@ -266,31 +253,27 @@ public final class TinyVmm {
         @Override
         int run(Machine machine) throws IOException, InterruptedException {
             IncomingMigration migration = new IncomingMigration(
-                    libc, machine.handlers(), machine, MigrationParameters.DEFAULT, new Printer());
+                    libc, machine.handlers, machine, MigrationParameters.DEFAULT, new Printer());
             cancel = migration::cancel;
-            LoadReport report = migration.run(TransportAddress.parsePeer(peer));
-            out.println("arrived: " + report.bytes() + " bytes");
+            try {
+                out.println("arrived: " + migration.run(TransportAddress.parsePeer(peer)).bytes() + " bytes");
+            } catch (MigrationException e) {
+                throw migration.holdsState() ? held(e) : e;
+            }
             return runOn(machine);
         }
     }
 
     private void tell(MigrationReport report) {
-        Downtime downtime = report.downtime();
         out.printf(
                 Locale.ROOT,
-                "migrated: %d bytes in %d rounds and %.1f s; downtime %.1f ms (stop VM %.1f, quiesce %.1f, stop-copy %.1f, "
-                        + "drain %.1f, load %.1f, resume %.1f), predicted %.1f ms%n",
+                "migrated: %d bytes in %d rounds and %d ms; downtime %.1f ms, predicted %.1f ms; in nanoseconds: %s%n",
                 report.totalBytes(),
                 report.rounds(),
-                report.totalNanos() / 1e9,
-                downtime.total() / 1e6,
-                downtime.stopVm() / 1e6,
-                downtime.quiesce() / 1e6,
-                downtime.stopCopy() / 1e6,
-                downtime.drain() / 1e6,
-                downtime.load() / 1e6,
-                downtime.resume() / 1e6,
-                report.predictedDowntimeNanos() / 1e6);
+                TimeUnit.NANOSECONDS.toMillis(report.totalNanos()),
+                report.downtime().total() / 1e6,
+                report.predictedDowntimeNanos() / 1e6,
+                report.downtime());
     }
 
     /** Says what happens, a line each. */
@@ -298,13 +281,6 @@ public final class TinyVmm {
         @Override
         public void onListening(String address) {
             out.println("listening on " + address);
-        }
-
-        @Override
-        public void onPhase(Phase phase) {
-            if (phase == Phase.RECEIVING) {
-                out.println("receiving");
-            }
         }
 
         @Override

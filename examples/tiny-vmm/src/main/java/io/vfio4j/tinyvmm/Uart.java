@@ -23,7 +23,6 @@ final class Uart implements SmallState {
     private final OutputStream line;
     private long written;
 
-    /** Makes a port whose bytes go to a line. */
     Uart(OutputStream line) {
         this.line = line;
     }
@@ -35,7 +34,7 @@ final class Uart implements SmallState {
         notifyAll();
     }
 
-    /** Returns how many bytes the guest has written since its begin, wherever it ran. */
+    /** How many bytes the guest has written since its begin, wherever it ran. */
     synchronized long written() {
         return written;
     }

@@ -23,7 +23,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
@@ -44,8 +43,6 @@ final class Vcpu implements SmallState, AutoCloseable {
     private static final Duration KICK_LIMIT = Duration.ofSeconds(10);
 
     private static final int SIGNAL = LibC.SIGUSR1;
-    private static final long FLAGS_AT_RESET = 2;
-    private static final int BIG_LIMIT = 0xffff_ffff;
     private static final int REGS_FIELD = 1;
     private static final int SREGS_FIELD = 2;
 
@@ -96,12 +93,12 @@ final class Vcpu implements SmallState, AutoCloseable {
             require("KVM_GET_SREGS", fd.getSregs(sregs));
             KvmSegment.BASE.set(KvmSregs.CS.of(sregs), 0);
             KvmSegment.SELECTOR.set(KvmSregs.CS.of(sregs), 0);
-            KvmSegment.LIMIT.set(KvmSregs.DS.of(sregs), BIG_LIMIT);
+            KvmSegment.LIMIT.set(KvmSregs.DS.of(sregs), -1);
             KvmSegment.G.set(KvmSregs.DS.of(sregs), 1);
             require("KVM_SET_SREGS", fd.setSregs(sregs));
             MemorySegment regs = KvmRegs.STRUCT.allocate(call);
             KvmRegs.RIP.set(regs, GuestProgram.CODE);
-            KvmRegs.RFLAGS.set(regs, FLAGS_AT_RESET);
+            KvmRegs.RFLAGS.set(regs, 2);
             KvmRegs.RSI.set(regs, GuestProgram.FIRST_COUNTER);
             KvmRegs.RDI.set(regs, memoryBytes);
             KvmRegs.RDX.set(regs, Uart.TRANSMIT);
@@ -137,9 +134,7 @@ final class Vcpu implements SmallState, AutoCloseable {
         }
     }
 
-    /**
-     * Returns where the guest, which is stopped, is in its pass: the page that it adds to next, or has just added to.
-     */
+    /** Returns where the guest, which is stopped, is in its pass: the page that it adds to now. */
     long position() throws IOException {
         try (Arena call = Arena.ofConfined()) {
             MemorySegment regs = KvmRegs.STRUCT.allocate(call);
@@ -170,7 +165,7 @@ final class Vcpu implements SmallState, AutoCloseable {
 
     private void await(long nanos) throws IOException {
         try {
-            TimeUnit.NANOSECONDS.timedWait(this, Math.max(nanos, TimeUnit.MILLISECONDS.toNanos(1)));
+            TimeUnit.NANOSECONDS.timedWait(this, Math.max(nanos, 1_000_000));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while waiting for the virtual CPU", e);
@@ -180,25 +175,21 @@ final class Vcpu implements SmallState, AutoCloseable {
     /** The thread: runs the CPU whenever that is wanted, until it is closed or fails. */
     private void runAll() {
         try {
-            findThreadId();
+            // It is PID/task/TID.
+            Path self = Files.readSymbolicLink(Path.of("/proc/thread-self"));
+            synchronized (this) {
+                threadId = Integer.parseInt(self.getName(2).toString());
+            }
             while (awaitWanted()) {
                 runUntilKicked();
             }
         } catch (IOException | RuntimeException e) {
-            failed(e instanceof IOException io ? io : new IOException("the virtual CPU: unexpected: " + e, e));
+            synchronized (this) {
+                failure = e instanceof IOException io ? io : new IOException("the virtual CPU: unexpected: " + e, e);
+                running = false;
+                notifyAll();
+            }
         }
-    }
-
-    private synchronized void findThreadId() throws IOException {
-        // PID/task/TID
-        Path name = Files.readSymbolicLink(Path.of("/proc/thread-self")).getFileName();
-        threadId = Integer.parseInt(Objects.toString(name));
-    }
-
-    private synchronized void failed(IOException why) {
-        failure = why;
-        running = false;
-        notifyAll();
     }
 
     /** Waits outside of KVM_RUN. Returns false when it is to end. */
@@ -256,10 +247,7 @@ final class Vcpu implements SmallState, AutoCloseable {
         return 1;
     }
 
-    /**
-     * Writes the registers: all that this guest uses. One with interrupts, a clock or floating point needs more of what
-     * KVM holds of it: docs/embedding.md lists that.
-     */
+    /** Writes the registers: all that this guest uses. docs/embedding.md lists what others need beside them. */
     @Override
     public void save(FieldWriter out) throws IOException {
         try (Arena call = Arena.ofConfined()) {

@@ -29,14 +29,14 @@ class MachineTest {
         try (Machine machine = machine(OutputStream.nullOutputStream())) {
             for (int i = 0; i < 200; i++) {
                 machine.resume();
-                machine.uart().await(i, PATIENCE);
+                machine.uart.await(i, PATIENCE);
                 machine.stop();
                 machine.check();
             }
-            long passes = machine.uart().written();
+            long passes = machine.uart.written();
             machine.stop();
             machine.check();
-            assertThat(machine.uart().written()).isEqualTo(passes);
+            assertThat(machine.uart.written()).isEqualTo(passes);
         }
     }
 
@@ -46,17 +46,17 @@ class MachineTest {
             machine.resume();
             machine.throttle(20);
             machine.throttle(99);
-            long passes = machine.uart().written();
-            assertThat(machine.uart().await(passes + 10, PATIENCE)).isTrue();
+            long passes = machine.uart.written();
+            assertThat(machine.uart.await(passes + 10, PATIENCE)).isTrue();
             machine.stop();
             machine.check();
             machine.throttle(0);
-            passes = machine.uart().written();
-            assertThat(machine.uart().await(passes + 1, Duration.ofMillis(1)))
+            passes = machine.uart.written();
+            assertThat(machine.uart.await(passes + 1, Duration.ofMillis(1)))
                     .as("to slow it down no longer is not to resume it")
                     .isFalse();
             machine.resume();
-            assertThat(machine.uart().await(passes + 10, PATIENCE)).isTrue();
+            assertThat(machine.uart.await(passes + 10, PATIENCE)).isTrue();
         }
     }
 

@@ -46,7 +46,7 @@ class TinyVmmTest {
     void shouldLoseAndRepeatNoPassAcrossAMigration() throws Exception {
         Command destination = Command.start("incoming", "tcp:127.0.0.1:0", SMALL, "--until-pass=1000000", log("there"));
         String printed = Command.start(
-                        "migrate-to", destination.awaitAddress(), SMALL, log("here"), "--downtime-limit=10s")
+                        "migrate-to", destination.awaitAddress(), SMALL, log("here"), "--downtime-limit-ms=10000")
                 .expect(0);
         assertThat(printed).contains("migrated: ").contains("every counter is as it has to be");
         long moved = requirePasses("here", 1);
@@ -93,7 +93,7 @@ class TinyVmmTest {
                         log("here"),
                         "--until-pass=500",
                         "--max-bandwidth=8MiB/s",
-                        "--downtime-limit=1ms",
+                        "--downtime-limit-ms=1",
                         "--max-rounds=1",
                         "--on-no-convergence=give_up")
                 .expect(9);
@@ -108,9 +108,9 @@ class TinyVmmTest {
         assertThat(Command.start("run", "--memory=5GiB").expect(2))
                 .isEqualToNormalizingNewlines("error: --memory is 1MiB to 3GiB, in whole MiB, not 5GiB\n");
         assertThat(Command.start("run", "--tracker=none").expect(2)).startsWith("error: ");
-        assertThat(Command.start("migrate-to", "tcp:127.0.0.1:1", SMALL, "--downtime-limit=3")
+        assertThat(Command.start("migrate-to", "tcp:127.0.0.1:1", SMALL, "--max-bandwidth=3")
                         .expect(2))
-                .contains("'3' is no duration");
+                .contains("\"3\" is not ");
     }
 
     @Test
