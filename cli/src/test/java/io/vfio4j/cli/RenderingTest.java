@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vfio4j.cli.ProgressPrinter.Mode;
 import io.vfio4j.migration.MigrationParameters;
+import io.vfio4j.observe.AfterSwitchover;
 import io.vfio4j.observe.Downtime;
 import io.vfio4j.observe.MigrationProgress;
 import io.vfio4j.observe.MigrationReport;
@@ -198,7 +199,16 @@ class RenderingTest {
         Downtime downtime = new Downtime(1_499, 2_501, 3_333_333, 20_000_499, 1_499, 999_500);
         Downtime predicted = new Downtime(0, MS, 2 * MS, 20 * MS, MS, MS);
         MigrationReport report = new MigrationReport(
-                1L << 30, 20L << 20, 3, SECOND, 2 * SECOND, 1L << 30, predicted, downtime, List.of());
+                1L << 30,
+                20L << 20,
+                3,
+                SECOND,
+                2 * SECOND,
+                1L << 30,
+                predicted,
+                downtime,
+                AfterSwitchover.NONE,
+                List.of());
         Result result = new Result("migrate");
         result.report(report, MigrationParameters.DEFAULT.limits());
 

@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 sealed interface ChunkReceiver extends AutoCloseable {
 
     /**
-     * Returns the next frame: DATA, PAGES, EXTRA, ACK_WANTED or SWITCHOVER; or null when END has come in each stream
-     * and its totals are right.
+     * Returns the next frame: DATA, PAGES, EXTRA, ACK_WANTED, SWITCHOVER or LATER; or null when END has come in each
+     * stream and its totals are right.
      */
     @Nullable
     PooledBuffer next() throws IOException;
@@ -53,7 +53,7 @@ sealed interface ChunkReceiver extends AutoCloseable {
         while (true) {
             FrameKind kind = channel.receive(into);
             switch (kind) {
-                case DATA, EXTRA, ACK_WANTED, SWITCHOVER -> {
+                case DATA, EXTRA, ACK_WANTED, SWITCHOVER, LATER -> {
                     return true;
                 }
                 case PAGES -> {

@@ -59,7 +59,13 @@ final class Crew<M extends Crew.Member> {
     }
 
     /** What became of one member's part. */
-    record Trouble<M>(M member, MigrationException failure) {}
+    record Trouble<M extends Member>(M member, MigrationException failure) {
+        /** What failed, with the member's name before it, whatever the failure says of itself. */
+        String named() {
+            String message = MigrationException.message(failure);
+            return message.startsWith(member.name() + ": ") ? message : member.name() + ": " + message;
+        }
+    }
 
     /** A call that goes on after a cancellation or a failure is waited for no longer than this. */
     private static final long IMPATIENT_NANOS = 8_000_000_000L;
@@ -293,7 +299,7 @@ final class Crew<M extends Crew.Member> {
     }
 
     /** Of several failures, the one that the others are consequences of, as far as can be told. */
-    private static <M> MigrationException worst(List<Trouble<M>> troubles) {
+    private static <M extends Member> MigrationException worst(List<Trouble<M>> troubles) {
         MigrationException worst = troubles.stream()
                 .map(Trouble::failure)
                 .max(Comparator.comparingInt(Crew::weight))

@@ -69,6 +69,14 @@ final class IncomingFileLink implements IncomingLink {
     public void running(long nanos) {}
 
     @Override
+    public boolean carriesOn() {
+        return false;
+    }
+
+    @Override
+    public void complete(Message.Complete complete) {}
+
+    @Override
     public void abort(String reason) {}
 
     @Override

@@ -57,6 +57,12 @@ sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, In
     /** Says that the device runs here. */
     void running(long nanos) throws IOException;
 
+    /** Tells whether state can still come when all runs here; else it has come before END. */
+    boolean carriesOn();
+
+    /** Says that all is here that could wait, or what of it is not. */
+    void complete(Message.Complete complete) throws IOException;
+
     /** Tells the source that this side cannot go on. Best effort. */
     void abort(String reason);
 

@@ -4,6 +4,7 @@ package io.vfio4j.migration;
 import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.MigrationException.Reason;
+import io.vfio4j.observe.AfterSwitchover;
 import io.vfio4j.observe.HandlerLoadReport;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
@@ -14,6 +15,7 @@ import io.vfio4j.stream.Message;
 import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
@@ -29,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  * {@link #phases}. The handlers and the virtual machine stay the caller's. One object, one migration.
  *
  * <p>Until COMMIT, a failure discards what was loaded into any handler: none ever runs with half a state, or without
- * the others.
+ * the others. When all runs here, what the source has that could wait is loaded; what of it does not come is told by
+ * name, and all runs on.
  */
 public final class IncomingMigration {
     private static final long PROGRESS_NANOS = 100_000_000;
@@ -40,6 +43,10 @@ public final class IncomingMigration {
         CANCELLED,
         LOADED,
         COMMITTED,
+        /** All runs here, and what could wait comes. */
+        AFTER_SWITCHOVER,
+        /** The caller does not want to wait for that. */
+        GIVEN_UP,
         ENDED
     }
 
@@ -138,9 +145,10 @@ public final class IncomingMigration {
     }
 
     /**
-     * Gives the migration up. Returns at once; {@link #run} throws {@link Reason#CANCELLED}.
+     * Gives the migration up. Returns at once; {@link #run} throws {@link Reason#CANCELLED}. When all runs here
+     * already, only what still comes is given up: {@link #run} returns, and its report says what is missing.
      *
-     * @return false when it is too late: the source may have let go, or the migration has ended
+     * @return false when it is too late: the source may have let go and not all runs here, or the migration has ended
      */
     public boolean cancel() {
         boolean cancelled =
@@ -149,8 +157,12 @@ public final class IncomingMigration {
         if (cancelled && open != null) {
             open.interrupt();
         }
+        boolean givenUp = stage.compareAndSet(Stage.AFTER_SWITCHOVER, Stage.GIVEN_UP);
+        if (givenUp && open != null) {
+            open.closeData();
+        }
         execution.changed();
-        return cancelled;
+        return cancelled || givenUp;
     }
 
     /**
@@ -215,10 +227,14 @@ public final class IncomingMigration {
             crew.finish(() -> {});
             vm.resume("commit");
             long running = execution.nanoTime();
+            stage.set(
+                    crew.members().stream().anyMatch(IncomingStream::hasLater) ? Stage.AFTER_SWITCHOVER : Stage.ENDED);
             tellRunning(from, running - committed);
+            AfterSwitchover after = afterSwitchover(from);
             stage.set(Stage.ENDED);
             enter(Phase.COMPLETED);
-            return new LoadReport(bytes(), received - receiving, loaded - received, running - committed, statistics());
+            return new LoadReport(
+                    bytes(), received - receiving, loaded - received, running - committed, after, statistics());
         } catch (IOException e) {
             throw failed(e, from);
         } catch (RuntimeException | Error e) {
@@ -279,6 +295,50 @@ public final class IncomingMigration {
         }
     }
 
+    /** All runs here; what the source has that could wait is loaded, or missed. */
+    private AfterSwitchover afterSwitchover(IncomingLink from) {
+        List<IncomingStream> streams = crew.members();
+        if (streams.stream().noneMatch(IncomingStream::hasLater)) {
+            return AfterSwitchover.NONE;
+        }
+        enter(Phase.AFTER_SWITCHOVER);
+        long begin = execution.nanoTime();
+        long before = bytes();
+        List<AfterSwitchover.Missing> missing = new ArrayList<>();
+        List<Message.Missing> told = new ArrayList<>();
+        for (Crew.Trouble<IncomingStream> trouble : crew.allThatCan("loadLater", stream -> {
+            if (stream.hasLater()) {
+                loadLater(stream, from);
+            }
+        })) {
+            String reason = trouble.named();
+            int index = streams.indexOf(trouble.member());
+            missing.add(new AfterSwitchover.Missing(trouble.member().name(), reason));
+            told.add(new Message.Missing(OutgoingPeerLink.FIRST_STREAM + index, reason));
+            if (from.carriesOn()) {
+                from.data().get(index).close();
+            }
+            listener.onNotice("all runs here, but what could wait has not come: " + reason);
+        }
+        AfterSwitchover after = new AfterSwitchover(bytes() - before, execution.nanoTime() - begin, missing);
+        try {
+            from.complete(new Message.Complete(after.nanos(), told));
+        } catch (IOException e) {
+            listener.onNotice("the source could not be told what has come since all runs here ("
+                    + MigrationException.message(e) + ")");
+        }
+        return after;
+    }
+
+    private void loadLater(IncomingStream stream, IncomingLink from) throws IOException {
+        FrameChannel channel = from.carriesOn() ? from.data().get(crew.members().indexOf(stream)) : null;
+        stream.loadLater(
+                channel,
+                opened -> stream.receiver(parameters, execution, opened, crew.members(), 1),
+                from,
+                crew.members());
+    }
+
     private void requireFits(Message.Hello hello, IncomingLink from) throws MigrationException {
         try {
             String misfit = misfit(hello);
@@ -336,7 +396,7 @@ public final class IncomingMigration {
                 failure = said;
             }
         }
-        if (stage.get() == Stage.ENDED) {
+        if (stage.get() == Stage.AFTER_SWITCHOVER || stage.get() == Stage.GIVEN_UP || stage.get() == Stage.ENDED) {
             // All runs here and the source knows: whatever failed, that is not undone.
             return failure;
         }
@@ -387,7 +447,7 @@ public final class IncomingMigration {
     }
 
     private boolean isCancelled() {
-        return stage.get() == Stage.CANCELLED;
+        return stage.get() == Stage.CANCELLED || stage.get() == Stage.GIVEN_UP;
     }
 
     private void requireNotCancelled() throws MigrationException {

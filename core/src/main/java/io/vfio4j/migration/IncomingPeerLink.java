@@ -138,6 +138,16 @@ final class IncomingPeerLink implements IncomingLink {
     }
 
     @Override
+    public boolean carriesOn() {
+        return true;
+    }
+
+    @Override
+    public void complete(Message.Complete complete) throws IOException {
+        control().send(FrameKind.COMPLETE, complete);
+    }
+
+    @Override
     public void abort(String reason) {
         FrameChannel channel = control;
         if (channel != null) {

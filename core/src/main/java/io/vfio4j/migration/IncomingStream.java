@@ -7,6 +7,7 @@ import io.vfio4j.observe.HandlerLoadReport;
 import io.vfio4j.stream.Frame;
 import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
+import io.vfio4j.stream.StreamException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -29,6 +30,9 @@ final class IncomingStream implements Crew.Member {
     private final PieceEvent pieces = new PieceEvent();
 
     private boolean touched;
+    private boolean switchedOver;
+    private boolean runs;
+    private volatile boolean later;
     private @Nullable BufferPool pool;
 
     IncomingStream(StateHandler handler, Execution execution) {
@@ -82,6 +86,7 @@ final class IncomingStream implements Crew.Member {
     /** Worker: the second step up. */
     void resume() throws IOException {
         runningNanos = timed(handler::resume);
+        runs = true;
     }
 
     private long timed(Worker.Action call) throws IOException {
@@ -109,14 +114,16 @@ final class IncomingStream implements Crew.Member {
                 execution,
                 Objects.requireNonNull(pool),
                 channel,
-                (stream, table) -> place(all.get(stream - OutgoingPeerLink.FIRST_STREAM).handler, table),
+                (stream, table) -> place(all.get(stream - OutgoingPeerLink.FIRST_STREAM), table),
                 streams);
     }
 
-    private List<MemorySegment> place(StateHandler of, ByteBuffer table) throws IOException {
+    private List<MemorySegment> place(IncomingStream of, ByteBuffer table) throws IOException {
+        // Before a byte of it is read: it would go right into the memory of a virtual machine that may run.
+        of.requireInItsPlace(FrameKind.PAGES);
         worker.places(true);
         try {
-            return of.placePages(table);
+            return of.handler.placePages(table);
         } finally {
             worker.places(false);
         }
@@ -161,6 +168,43 @@ final class IncomingStream implements Crew.Member {
         }
     }
 
+    /** Tells whether the source has state of this handler that could wait. */
+    boolean hasLater() {
+        return later;
+    }
+
+    /** What gives the later state. */
+    @FunctionalInterface
+    interface LaterReceiver {
+        ChunkReceiver open(FrameChannel channel);
+    }
+
+    /** Worker: all runs here, and what could wait is loaded; from a file it has come already. */
+    void loadLater(@Nullable FrameChannel channel, LaterReceiver opener, IncomingLink link, List<IncomingStream> all)
+            throws IOException {
+        try {
+            if (channel != null) {
+                receive(opener.open(channel), channel, link, all);
+            }
+            handler.laterLoaded();
+        } catch (IOException e) {
+            throw lost(e);
+        } catch (RuntimeException | Error e) {
+            throw lost(new IOException("unexpected: " + e, e));
+        }
+    }
+
+    /** The handler is to know, and its failure to take it is no reason to hide the first one. */
+    private IOException lost(IOException cause) {
+        worker.alive();
+        try {
+            handler.laterLost(cause);
+        } catch (RuntimeException | Error e) {
+            cause.addSuppressed(e);
+        }
+        return cause;
+    }
+
     private @Nullable PooledBuffer next(ChunkReceiver receiver) throws IOException {
         worker.awaitsPeer();
         try {
@@ -173,6 +217,7 @@ final class IncomingStream implements Crew.Member {
     @SuppressWarnings("NonAtomicVolatileUpdate") // one thread at a time writes it
     private void load(PooledBuffer frame, FrameChannel channel, IncomingLink link) throws IOException {
         FrameKind kind = Frame.kindOf(frame);
+        requireInItsPlace(kind);
         switch (kind) {
             case DATA -> {
                 handler.load(frame);
@@ -200,8 +245,25 @@ final class IncomingStream implements Crew.Member {
                     worker.alive();
                 }
             }
-            case SWITCHOVER -> handler.switchoverStart();
+            case SWITCHOVER -> {
+                switchedOver = true;
+                handler.switchoverStart();
+            }
+            case LATER -> later = true;
             default -> throw new IllegalStateException("the receiver hands out no " + kind);
+        }
+    }
+
+    /** What could wait is announced while the source is stopped, and is nothing but state. */
+    private void requireInItsPlace(FrameKind kind) throws StreamException {
+        boolean misplaced = switch (kind) {
+            case LATER -> !switchedOver || later;
+            case ACK_WANTED, SWITCHOVER -> switchedOver;
+            default -> false;
+        };
+        if (misplaced || (runs && kind != FrameKind.DATA && kind != FrameKind.EXTRA)) {
+            throw new StreamException(
+                    StreamException.Problem.UNEXPECTED, "the source sent " + kind + " where it has no place");
         }
     }
 

@@ -93,6 +93,19 @@ final class OutgoingFileLink implements OutgoingLink {
     public void awaitRunning() {}
 
     @Override
+    public boolean carriesOn() {
+        return false;
+    }
+
+    @Override
+    public void announceLater() {}
+
+    @Override
+    public List<Message.Missing> awaitComplete() {
+        return List.of();
+    }
+
+    @Override
     public void abort(String reason) {
         file.discard();
     }

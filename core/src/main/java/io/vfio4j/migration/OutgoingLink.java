@@ -6,6 +6,7 @@ import io.vfio4j.stream.Message;
 import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,6 +58,15 @@ sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, Ou
 
     /** Waits until the device runs at the other side. */
     void awaitRunning() throws IOException;
+
+    /** Tells whether state can still go when the destination runs; else it goes before END. */
+    boolean carriesOn();
+
+    /** Any thread: at least one handler will send something when the destination runs. */
+    void announceLater();
+
+    /** Waits until the destination has all that could wait, or says what of it is missing. */
+    List<Message.Missing> awaitComplete() throws IOException;
 
     /** Before {@link #commit}: tells the other side that there will be none. Best effort. */
     void abort(String reason);

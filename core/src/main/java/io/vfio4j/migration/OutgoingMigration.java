@@ -7,6 +7,7 @@ import io.vfio4j.device.VfioException;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.StateHandler.PeerToPeer;
+import io.vfio4j.observe.AfterSwitchover;
 import io.vfio4j.observe.Downtime;
 import io.vfio4j.observe.HandlerReport;
 import io.vfio4j.observe.MigrationListener;
@@ -21,12 +22,15 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -40,7 +44,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Until COMMIT, a failure takes all handlers back to where they were, together, and resumes the virtual machine.
  * From COMMIT on, this side never runs them by itself; a connection lost then is {@link Reason#IN_DOUBT}, and
- * {@link #resolve} ends it.
+ * {@link #resolve} ends it. When the destination runs, what the handlers have that could wait goes there; what fails
+ * then is told by name, and takes nothing back.
  */
 public final class OutgoingMigration {
 
@@ -57,6 +62,10 @@ public final class OutgoingMigration {
         ACTIVE,
         CANCELLED,
         COMMITTED,
+        /** The destination runs, and what could wait goes there. */
+        AFTER_SWITCHOVER,
+        /** The caller does not want to wait for that. */
+        GIVEN_UP,
         IN_DOUBT,
         ENDED
     }
@@ -188,9 +197,11 @@ public final class OutgoingMigration {
     /**
      * Gives the migration up; all goes back to where it was. Returns at once; {@link #run} throws
      * {@link Reason#CANCELLED}. A handler that a driver keeps in a call for more than 8 seconds is left there: that is
-     * told.
+     * told. When the destination runs already, only what still goes there is given up: {@link #run} returns, and its
+     * report says what is missing.
      *
-     * @return false when it is too late: the other side has been told to run, or the migration has ended
+     * @return false when it is too late: the other side has been told to run and has not confirmed it, or the migration
+     *     has ended
      */
     public boolean cancel() {
         boolean cancelled =
@@ -199,8 +210,12 @@ public final class OutgoingMigration {
         if (cancelled && open != null) {
             open.interrupt();
         }
+        boolean givenUp = stage.compareAndSet(Stage.AFTER_SWITCHOVER, Stage.GIVEN_UP);
+        if (givenUp && open != null) {
+            open.closeData();
+        }
         execution.changed();
-        return cancelled;
+        return cancelled || givenUp;
     }
 
     /**
@@ -352,18 +367,21 @@ public final class OutgoingMigration {
             handOver(to);
             long resumed = execution.nanoTime();
 
-            stage.set(Stage.ENDED);
+            stage.set(
+                    crew.members().stream().anyMatch(OutgoingStream::hasLater) ? Stage.AFTER_SWITCHOVER : Stage.ENDED);
             if (throttle > 0) {
                 throttleTo(0);
             }
-            release();
+            long stopCopyBytes = bytesSent() - preCopyBytes;
+            AfterSwitchover after = afterSwitchover(to);
+            stage.set(Stage.ENDED);
             enter(Phase.COMPLETED);
             MigrationReport report = new MigrationReport(
                     preCopyBytes,
-                    bytesSent() - preCopyBytes,
+                    stopCopyBytes,
                     switchover.round,
                     switchover.begin - preCopyBegin,
-                    resumed - begin,
+                    resumed - begin + after.nanos(),
                     bytesPerSecond(),
                     switchover.predicted,
                     new Downtime(
@@ -373,6 +391,7 @@ public final class OutgoingMigration {
                             drained - copying,
                             loaded - drained,
                             resumed - loaded),
+                    after,
                     statistics());
             record(report);
             return report;
@@ -610,10 +629,53 @@ public final class OutgoingMigration {
         to.awaitRunning();
     }
 
+    /** The destination runs; what the handlers have that could wait goes there before they let go of it. */
+    private AfterSwitchover afterSwitchover(OutgoingLink to) {
+        release(stream -> !stream.hasLater());
+        List<OutgoingStream> later =
+                crew.members().stream().filter(OutgoingStream::hasLater).toList();
+        if (later.isEmpty()) {
+            return AfterSwitchover.NONE;
+        }
+        enter(Phase.AFTER_SWITCHOVER);
+        long begin = execution.nanoTime();
+        long before = bytesSent();
+        Map<String, String> missing = new TreeMap<>();
+        for (Crew.Trouble<OutgoingStream> trouble : crew.allThatCan("saveLater", OutgoingStream::saveLater)) {
+            missing.put(trouble.member().name(), trouble.named());
+            trouble.member().closeChannel();
+        }
+        try {
+            for (Message.Missing there : to.awaitComplete()) {
+                later.stream()
+                        .filter(stream -> stream.number() == there.stream())
+                        .forEach(stream -> missing.putIfAbsent(stream.name(), there.reason()));
+            }
+        } catch (IOException e) {
+            later.forEach(stream -> missing.putIfAbsent(
+                    stream.name(),
+                    stream.name() + ": the destination has not confirmed it: " + MigrationException.message(e)));
+        }
+        missing.values()
+                .forEach(reason ->
+                        listener.onNotice("all runs at the destination, which lacks what could wait: " + reason));
+        AfterSwitchover after = new AfterSwitchover(
+                bytesSent() - before,
+                execution.nanoTime() - begin,
+                missing.entrySet().stream()
+                        .map(each -> new AfterSwitchover.Missing(each.getKey(), each.getValue()))
+                        .toList());
+        release(OutgoingStream::hasLater);
+        return after;
+    }
+
     /** The state is at the other side, or whole in the file: nothing that fails here makes that undone. */
-    private void release() {
-        for (Crew.Trouble<OutgoingStream> trouble :
-                crew.allThatCan("release", stream -> stream.handler().release())) {
+    private void release(Predicate<OutgoingStream> which) {
+        for (Crew.Trouble<OutgoingStream> trouble : crew.allThatCan("release", stream -> {
+            if (which.test(stream)) {
+                stream.handler().release();
+            }
+        })) {
             listener.onNotice("the migration is complete, but not all was let go of here: "
                     + MigrationException.message(trouble.failure())
                     + (resetBehind(trouble.failure()) != null ? ": it was reset instead" : ""));
@@ -643,7 +705,7 @@ public final class OutgoingMigration {
     }
 
     private boolean isCancelled() {
-        return stage.get() == Stage.CANCELLED;
+        return stage.get() == Stage.CANCELLED || stage.get() == Stage.GIVEN_UP;
     }
 
     private void requireNotCancelled() throws MigrationException {
@@ -683,7 +745,9 @@ public final class OutgoingMigration {
     private MigrationException failed(IOException cause, OutgoingLink to) {
         MigrationException failure = reasonFor(cause, to);
         // What fails after the end is no reason to run anything here, for the other side does.
-        boolean committed = stage.get() == Stage.COMMITTED || stage.get() == Stage.ENDED;
+        Stage at = stage.get();
+        boolean committed =
+                at == Stage.COMMITTED || at == Stage.AFTER_SWITCHOVER || at == Stage.GIVEN_UP || at == Stage.ENDED;
         if (!committed) {
             to.abort(MigrationException.message(failure));
         }
@@ -791,7 +855,7 @@ public final class OutgoingMigration {
         @Override
         public void requireGoingOn() throws IOException {
             requireNotCancelled();
-            if (failing) {
+            if (failing || (stage.get() == Stage.AFTER_SWITCHOVER && isEnding())) {
                 // No cancellation, for nobody here has asked for one. What the other side says comes before this.
                 throw new MigrationException(
                         Reason.TRANSPORT, "the other side has ended the connection, or another handler has failed");

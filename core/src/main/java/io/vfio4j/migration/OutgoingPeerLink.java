@@ -13,6 +13,7 @@ import io.vfio4j.transport.TransportException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.function.BooleanSupplier;
@@ -45,6 +46,8 @@ final class OutgoingPeerLink implements OutgoingLink {
     private volatile boolean closed;
     private volatile boolean loaded;
     private volatile boolean running;
+    private volatile boolean later;
+    private volatile Message.@Nullable Complete complete;
     private volatile @Nullable IOException end;
 
     OutgoingPeerLink(
@@ -109,12 +112,13 @@ final class OutgoingPeerLink implements OutgoingLink {
 
     private void listen() {
         try {
-            while (!running) {
+            while (!running || (later && complete == null)) {
                 FrameChannel.Received received = control.receiveMessage();
                 switch (received.kind()) {
                     case ACK -> acknowledged(Message.Ack.readFrom(FrameKind.ACK, received.payload()));
                     case LOADED -> loaded = true;
                     case RUNNING -> running = true;
+                    case COMPLETE -> complete = Message.Complete.readFrom(received.payload());
                     default -> throw control.unexpected(received, "an answer");
                 }
                 execution.changed();
@@ -175,6 +179,22 @@ final class OutgoingPeerLink implements OutgoingLink {
     @Override
     public void awaitRunning() throws IOException {
         await("RUNNING", () -> running);
+    }
+
+    @Override
+    public boolean carriesOn() {
+        return true;
+    }
+
+    @Override
+    public void announceLater() {
+        later = true;
+    }
+
+    @Override
+    public List<Message.Missing> awaitComplete() throws IOException {
+        await("COMPLETE", () -> complete != null);
+        return Objects.requireNonNull(complete).missing();
     }
 
     private void await(String what, BooleanSupplier answered) throws IOException {

@@ -69,6 +69,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private volatile int round = 1;
     private volatile long preCopyBytes;
     private volatile long stopCopyBytes;
+    private volatile long laterBytes;
     private volatile long setupNanos;
     private volatile long preCopyNanos;
     private volatile long requiredBytes;
@@ -91,6 +92,8 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private int acksAsked;
     private boolean setUp;
     private boolean completing;
+    private volatile boolean later;
+    private boolean savingLater;
     private boolean active;
     private volatile boolean iterates;
 
@@ -141,6 +144,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         return worker;
     }
 
+    int number() {
+        return number;
+    }
+
     Bandwidth bandwidth() {
         return bandwidth;
     }
@@ -154,7 +161,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     }
 
     long bytesSent() {
-        return preCopyBytes + stopCopyBytes;
+        return preCopyBytes + stopCopyBytes + laterBytes;
     }
 
     long requiredBytes() {
@@ -189,6 +196,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                 handler.name(),
                 preCopyBytes,
                 stopCopyBytes,
+                laterBytes,
                 iterated ? round : 0,
                 bandwidth.isMeasured() ? bandwidth.bytesPerSecond() : 0,
                 stalledNanos,
@@ -439,12 +447,55 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         });
         if (active) {
             handler.complete(this);
+            if (handler.hasLater()) {
+                announceLater();
+            }
         }
+        sendEnd();
+        completeNanos = execution.nanoTime() - begin;
+    }
+
+    private void sendEnd() throws IOException {
         waitingForPeer(() -> {
             sender.flush();
             channel.sendEnd();
         });
-        completeNanos = execution.nanoTime() - begin;
+    }
+
+    /** What could wait comes behind END when the destination runs, or before it where nobody will. */
+    private void announceLater() throws IOException {
+        waitingForPeer(() -> {
+            sender.flush();
+            channel.send(FrameKind.LATER);
+        });
+        if (link.carriesOn()) {
+            link.announceLater();
+            later = true;
+        } else {
+            handler.saveLater(this);
+        }
+    }
+
+    /** Tells whether the handler has something left that goes when the destination runs. */
+    boolean hasLater() {
+        return later;
+    }
+
+    /** Worker: the destination runs, and what could wait goes there. */
+    void saveLater() throws IOException {
+        drained = !later;
+        if (later) {
+            savingLater = true;
+            holding = false;
+            lastFrame = execution.nanoTime();
+            handler.saveLater(this);
+            sendEnd();
+        }
+    }
+
+    /** Any thread: the destination will see that no more comes. */
+    void closeChannel() {
+        channel.close();
     }
 
     @Override
@@ -507,7 +558,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         } finally {
             peerAnswered();
         }
-        if (completing) {
+        if (savingLater) {
+            laterBytes += length;
+            lastFrame = answeredAt;
+            keepPace(length, answeredAt);
+        } else if (completing) {
             stopCopyBytes += length;
         } else {
             preCopyBytes += length;
@@ -520,6 +575,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     @Override
     @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
     public void sendPages(PooledBuffer table, List<MemorySegment> pages) throws IOException {
+        if (savingLater) {
+            sender.giveBack(table);
+            throw new MigrationException(
+                    Reason.DEVICE, handler.name() + ": pages cannot wait, for the destination runs on them by now");
+        }
         table.pages(pages);
         long length = FrameChannel.bytes(pages);
         awaitPeer();

@@ -23,11 +23,13 @@ import org.jspecify.annotations.Nullable;
  * migration's thread, which waits for the answer: {@link #name}, {@link #description}, {@link #misfit},
  * {@link #peerToPeer} and {@link #isRunning}.
  *
- * <p>At the source: {@code prepare, saveSetup, (pending, iterate)*, quiesce, pending(FINAL), stop, complete, release,
- * cleanup}; when the switchover is withdrawn after {@code quiesce}, {@code unquiesce} and on with {@code iterate}; when
- * the migration fails, {@code resumeQuiesced, resume, cleanup}. At the destination: {@code prepare, rehearse,
- * loadSetup, (load, loadPages, loadExtra, initialLoaded)*, switchoverStart, load*, loadFinish, resumeQuiesced, resume,
- * cleanup}; when it fails, {@code discard, cleanup}.
+ * <p>At the source: {@code prepare, saveSetup, (pending, iterate)*, quiesce, pending(FINAL), stop, complete, hasLater,
+ * saveLater, release, cleanup}; when the switchover is withdrawn after {@code quiesce}, {@code unquiesce} and on with
+ * {@code iterate}; when the migration fails, {@code resumeQuiesced, resume, cleanup}. At the destination:
+ * {@code prepare, rehearse, loadSetup, (load, loadPages, loadExtra, initialLoaded)*, switchoverStart, load*,
+ * loadFinish, resumeQuiesced, resume, cleanup}; between the last two, {@code (load, loadPages, loadExtra)*} and
+ * {@code laterLoaded} or {@code laterLost} where the source has state that could wait; when it fails, {@code discard,
+ * cleanup}.
  */
 public interface StateHandler {
 
@@ -243,7 +245,28 @@ public interface StateHandler {
     default void complete(StateOutput out) throws IOException {}
 
     /**
-     * Lets go at the source: the destination has the state and runs.
+     * Tells whether the handler has state that can wait until the destination runs: {@code has_postcopy}. Asked once,
+     * after {@link #complete}.
+     *
+     * @return true when {@link #saveLater} has something to send
+     */
+    default boolean hasLater() {
+        return false;
+    }
+
+    /**
+     * Sends all that could wait: {@code save_live_complete_postcopy}. The destination runs, this side's virtual machine
+     * is stopped, and nothing that fails here takes anything back: the destination goes on without what is missing, and
+     * both sides say so. On its way into a file it is called right after {@link #complete}, for nothing runs there.
+     *
+     * @param out where to; what {@link MigrationLimits#maxBytesPerSecond} allows holds here too
+     * @throws IOException when it cannot be read or sent, or the caller has given it up
+     */
+    default void saveLater(StateOutput out) throws IOException {}
+
+    /**
+     * Lets go at the source: the destination has the state and runs, and has all that could wait, too, as far as it
+     * will ever have it.
      *
      * @throws IOException when it cannot; that is told, and undoes nothing
      */
@@ -353,6 +376,23 @@ public interface StateHandler {
      * @throws IOException when it is refused
      */
     default void loadFinish() throws IOException {}
+
+    /**
+     * Hears that all has been loaded that {@link #saveLater} sent. It came by {@link #load} and {@link #loadExtra},
+     * after {@link #resume}; from a file before {@link #loadFinish}, and this is called after {@link #resume} all the
+     * same.
+     *
+     * @throws IOException when it is not good; it counts as missing then, as by {@link #laterLost}, and all runs on
+     */
+    default void laterLoaded() throws IOException {}
+
+    /**
+     * Hears that not all will come that {@link #saveLater} has sent or would have: the virtual machine runs here and
+     * goes on without. What has come of it may be of no use, such as a bitmap in which bits are missing.
+     *
+     * @param cause why
+     */
+    default void laterLost(IOException cause) {}
 
     /**
      * Throws away at the destination what was loaded: the source goes on with it.

@@ -10,7 +10,8 @@ import java.util.List;
 /**
  * Where a {@link StateHandler} sends its state: an ordered stream of its own.
  *
- * <p>For the handler's own thread, within {@link StateHandler#iterate} and {@link StateHandler#complete}.
+ * <p>For the handler's own thread, within {@link StateHandler#iterate}, {@link StateHandler#complete} and
+ * {@link StateHandler#saveLater}.
  */
 public interface StateOutput {
     /** How long what {@link #sendExtra} sends can be, in bytes. */
@@ -55,7 +56,7 @@ public interface StateOutput {
      *     {@link PooledBuffer#length(int) length} set; it is the caller's no more
      * @param pages the pages that the table says are present, in its order: native memory that any thread may read,
      *     which stays mapped until the migration has ended. It may be written to meanwhile: what goes is then a mixture
-     * @throws IOException when the peer is gone
+     * @throws IOException when the peer is gone, and within {@link StateHandler#saveLater}: pages cannot wait
      */
     void sendPages(PooledBuffer table, List<MemorySegment> pages) throws IOException;
 

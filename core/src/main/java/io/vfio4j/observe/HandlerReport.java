@@ -7,6 +7,7 @@ package io.vfio4j.observe;
  * @param name the handler's name
  * @param preCopyBytes how many bytes of its state went with the virtual machine running
  * @param stopCopyBytes how many went in the downtime
+ * @param laterBytes how many went when the destination ran already
  * @param rounds how many rounds of pre-copy it had; 0 without
  * @param bytesPerSecond the rate that was measured of it; 0 where too little went
  * @param stalledNanos how long it waited, all in all, for the other side to take what it had; a wait of less than 20 ms
@@ -21,6 +22,7 @@ public record HandlerReport(
         String name,
         long preCopyBytes,
         long stopCopyBytes,
+        long laterBytes,
         int rounds,
         long bytesPerSecond,
         long stalledNanos,

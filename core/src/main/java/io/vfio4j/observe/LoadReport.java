@@ -10,10 +10,16 @@ import java.util.List;
  * @param receiveNanos how long they took to come, in nanoseconds
  * @param loadNanos how long {@code RESUMING → STOP} took, with the driver's check, in nanoseconds
  * @param resumeNanos how long {@code → RUNNING} took, with the virtual machine's resume, in nanoseconds
+ * @param after what came when all ran here already
  * @param handlers what each handler did, in the source's order
  */
 public record LoadReport(
-        long bytes, long receiveNanos, long loadNanos, long resumeNanos, List<HandlerLoadReport> handlers) {
+        long bytes,
+        long receiveNanos,
+        long loadNanos,
+        long resumeNanos,
+        AfterSwitchover after,
+        List<HandlerLoadReport> handlers) {
     /** Copies the list. */
     public LoadReport {
         handlers = List.copyOf(handlers);

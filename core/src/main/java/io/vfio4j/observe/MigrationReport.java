@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param predicted the downtime that was predicted when the switchover was decided, with its parts; null without
  *     pre-copy
  * @param downtime the real one, with its parts
+ * @param after what went when the destination ran already
  * @param handlers what each handler did
  */
 public record MigrationReport(
@@ -27,6 +28,7 @@ public record MigrationReport(
         long preCopyBytesPerSecond,
         @Nullable Downtime predicted,
         Downtime downtime,
+        AfterSwitchover after,
         List<HandlerReport> handlers) {
     /** Copies the list. */
     public MigrationReport {
@@ -48,6 +50,6 @@ public record MigrationReport(
      * @return bytes
      */
     public long totalBytes() {
-        return preCopyBytes + stopCopyBytes;
+        return preCopyBytes + stopCopyBytes + after.bytes();
     }
 }

@@ -15,6 +15,11 @@ public enum Phase {
     RECEIVING,
     /** All has been sent; the destination loads it and takes over. */
     HANDOVER,
+    /**
+     * The device runs at the destination, and what could wait goes there; {@code postcopy-active} in QEMU. Left out
+     * where nothing could wait.
+     */
+    AFTER_SWITCHOVER,
     /** The device runs at the destination, or its state is whole in a file. */
     COMPLETED,
     /** Given up; the source's device is as it was before. */

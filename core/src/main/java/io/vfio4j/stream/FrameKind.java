@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.stream;
 
-import org.jspecify.annotations.Nullable;
-
 /** What a frame carries. docs/stream-format.md says who sends which kind when. */
 public enum FrameKind {
     /** Source: who it is and what it wants to send. {@link Message.Hello}. */
@@ -37,13 +35,17 @@ public enum FrameKind {
     ACK(14),
     /** Source, on a data connection: what follows is sent while the source is stopped. */
     SWITCHOVER(15),
+    /** Source, on a data connection: the handler has more, which can wait until the destination runs. */
+    LATER(16),
+    /** Destination: it has all that could wait, or says what of it is missing. {@link Message.Complete}. */
+    COMPLETE(17),
     /**
      * Source, on a data connection: pages of memory. The payload is a {@link PageTable}; the pages that it lists follow
      * the frame as they are, and its length does not count them.
      */
     PAGES(18);
 
-    private static final @Nullable FrameKind[] BY_CODE = new FrameKind[19];
+    private static final FrameKind[] BY_CODE = new FrameKind[19];
 
     static {
         for (FrameKind kind : values()) {
@@ -60,17 +62,16 @@ public enum FrameKind {
     /**
      * Returns the number on the wire.
      *
-     * @return 1 to 15, or 18
+     * @return 1 to 18
      */
     public int code() {
         return code;
     }
 
     static FrameKind of(int code) throws StreamException {
-        FrameKind kind = code < 1 || code >= BY_CODE.length ? null : BY_CODE[code];
-        if (kind == null) {
+        if (code < 1 || code >= BY_CODE.length) {
             throw new StreamException(StreamException.Problem.UNEXPECTED, "no frame has the kind " + code);
         }
-        return kind;
+        return BY_CODE[code];
     }
 }

@@ -261,7 +261,56 @@ public sealed interface Message {
         }
     }
 
-    /** A frame that says all by its kind: PING, COMMIT, SWITCHOVER. */
+    /**
+     * All that could wait until the destination runs is there, but for what is named: COMPLETE.
+     *
+     * @param nanos how long it took to come and to be loaded, in nanoseconds
+     * @param missing which handlers' is not all there, at most {@link Hello#MAX_OFFERS}
+     */
+    record Complete(long nanos, List<Missing> missing) implements Message {
+        /** Copies the list. */
+        public Complete {
+            missing = List.copyOf(missing);
+        }
+
+        @Override
+        public void writeTo(ByteBuffer to) {
+            to.putLong(nanos).putShort((short) missing.size());
+            missing.forEach(each -> {
+                to.putShort((short) each.stream);
+                writeText(to, each.reason);
+            });
+        }
+
+        /**
+         * Reads the payload.
+         *
+         * @param from a little-endian buffer, set to the payload
+         * @return the message
+         * @throws StreamException where it is too short, or names too many
+         */
+        public static Complete readFrom(ByteBuffer from) throws StreamException {
+            return read(FrameKind.COMPLETE, () -> {
+                long nanos = from.getLong();
+                int count = readCount(from, "handlers", Hello.MAX_OFFERS);
+                List<Missing> missing = new ArrayList<>();
+                for (int i = 0; i < count; i++) {
+                    missing.add(new Missing(Short.toUnsignedInt(from.getShort()), readText(from)));
+                }
+                return new Complete(nanos, missing);
+            });
+        }
+    }
+
+    /**
+     * A handler whose later state is not all there: a part of COMPLETE.
+     *
+     * @param stream which handler's, 1 and up
+     * @param reason why, one line for a person
+     */
+    record Missing(int stream, String reason) {}
+
+    /** A frame that says all by its kind: PING, COMMIT, SWITCHOVER, LATER. */
     record Empty() implements Message {
         @Override
         public void writeTo(ByteBuffer to) {}

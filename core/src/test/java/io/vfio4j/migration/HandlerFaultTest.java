@@ -58,7 +58,8 @@ class HandlerFaultTest {
         NEW_INITIAL_DATA_AFTER_THE_DECISION,
         ANOTHER_FAILS_TO_STOP,
         ANOTHER_IS_REFUSED_THERE,
-        THE_MACHINE_DOES_NOT_RUN_THERE
+        THE_MACHINE_DOES_NOT_RUN_THERE,
+        WHAT_COULD_WAIT_IS_LOST
     }
 
     /** How it has to end. */
@@ -104,6 +105,8 @@ class HandlerFaultTest {
             new Place(true, "unquiesce", Scenario.NEW_INITIAL_DATA_AFTER_THE_DECISION, End.RUNS_AGAIN),
             source("stop", End.RUNS_AGAIN),
             source("complete", End.RUNS_AGAIN),
+            source("hasLater", End.RUNS_AGAIN),
+            source("saveLater", End.COMPLETED),
             new Place(true, "resumeQuiesced", Scenario.ANOTHER_FAILS_TO_STOP, End.NOT_TAKEN_BACK),
             new Place(true, "resume", Scenario.ANOTHER_FAILS_TO_STOP, End.NOT_TAKEN_BACK),
             source("release", End.COMPLETED),
@@ -124,6 +127,8 @@ class HandlerFaultTest {
             destination("resumeQuiesced", End.IN_DOUBT),
             destination("resume", End.IN_DOUBT),
             new Place(false, "hold", Scenario.THE_MACHINE_DOES_NOT_RUN_THERE, End.NOT_HELD),
+            destination("laterLoaded", End.COMPLETED),
+            new Place(false, "laterLost", Scenario.WHAT_COULD_WAIT_IS_LOST, End.COMPLETED),
             destination("cleanup", End.COMPLETED));
 
     private static Place source(String method, End end) {
@@ -181,6 +186,7 @@ class HandlerFaultTest {
             case NEW_INITIAL_DATA_AFTER_THE_DECISION -> atSource.getLast().reinitOnQuiesce();
             case ANOTHER_FAILS_TO_STOP -> from.set(1, failing(from.get(1), "stop", Fault.FAILS));
             case ANOTHER_IS_REFUSED_THERE -> to.set(1, failing(to.get(1), "loadFinish", Fault.FAILS));
+            case WHAT_COULD_WAIT_IS_LOST -> from.set(0, failing(from.getFirst(), "saveLater", Fault.FAILS));
             case THE_MACHINE_DOES_NOT_RUN_THERE -> pair.destinationVm.failResume();
         }
         TwoSides.Outcome outcome = pair.migrate(from, to, parameters().build(), SwitchoverPolicy.STANDARD);
@@ -328,6 +334,8 @@ class HandlerFaultTest {
     /** What the crew calls the step that the method is called in. */
     private static String step(String method) {
         return switch (method) {
+            case "hasLater" -> "complete";
+            case "laterLoaded", "laterLost" -> "loadLater";
             case "stepNanos", "isActive", "iterates", "pending" -> "saveSetup";
             case "initialLoaded", "loadExtra", "loadPages", "placePages", "switchoverStart" -> "load";
             default -> method;

@@ -6,8 +6,10 @@ import io.vfio4j.buffer.PooledBuffer;
 import io.vfio4j.ffm.LibC;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
 import java.util.Objects;
 
 /** What one handler sends, right into another one, without an engine, a connection or a second thread in between. */
@@ -22,11 +24,18 @@ public final class Passage implements StateOutput, AutoCloseable {
         void data(PooledBuffer piece) throws IOException;
 
         void extra(ByteBuffer extra) throws IOException;
+
+        void pages(PooledBuffer table, List<MemorySegment> pages) throws IOException;
     }
 
     private Passage(int chunkBytes, Sink sink) {
         this.pool = new BufferPool(LibC.system(), 4, chunkBytes, false);
         this.sink = sink;
+    }
+
+    /** Opens the way into a handler; the caller makes the calls of both sides. */
+    public static Passage into(StateHandler to, int chunkBytes) {
+        return new Passage(chunkBytes, new Loading(to, EVERYTHING, -1, 0));
     }
 
     /** Moves what a handler sends when all is stopped. */
@@ -56,12 +65,60 @@ public final class Passage implements StateOutput, AutoCloseable {
 
             @Override
             public void extra(ByteBuffer extra) {}
+
+            @Override
+            public void pages(PooledBuffer table, List<MemorySegment> pages) {
+                bytes.writeBytes(new byte[(int) FrameChannel.bytes(pages)]);
+            }
         })) {
             from.saveSetup();
-            from.complete(out);
+            completeAll(from, out);
             from.cleanup();
         }
         return bytes.size();
+    }
+
+    /** What goes while all is stopped: what the handler expects before, and what it sends. */
+    record Account(long expected, long sent) {}
+
+    /** Makes the calls of a whole migration, of both sides on one thread, with a change between the rounds. */
+    static Account stepByStep(StateHandler from, StateHandler to, int chunkBytes, Runnable change) throws IOException {
+        from.prepare();
+        to.prepare();
+        to.rehearse();
+        to.loadSetup();
+        Loading loading = new Loading(to, EVERYTHING, -1, 0);
+        Pending pending = new Pending();
+        try (Passage out = new Passage(chunkBytes, loading)) {
+            from.saveSetup();
+            for (int round = 0; round < 3; round++) {
+                while (from.iterates() && from.iterate(out)) {
+                    pending.clear();
+                    from.pending(0, StateHandler.Precision.ESTIMATE, pending);
+                }
+                change.run();
+            }
+            from.quiesce();
+            pending.clear();
+            from.pending(0, StateHandler.Precision.FINAL, pending);
+            from.stop();
+            long before = loading.come;
+            to.switchoverStart();
+            from.complete(out);
+            long sent = loading.come - before;
+            to.loadFinish();
+            to.resumeQuiesced();
+            to.resume();
+            if (from.hasLater()) {
+                from.saveLater(out);
+                to.laterLoaded();
+            }
+            from.release();
+            return new Account(pending.downtimeBytes(), sent);
+        } finally {
+            from.cleanup();
+            to.cleanup();
+        }
     }
 
     private static void moved(StateHandler from, StateHandler to, int chunkBytes, int bytes, int at, int bits)
@@ -69,12 +126,27 @@ public final class Passage implements StateOutput, AutoCloseable {
         to.loadSetup();
         try (Passage out = new Passage(chunkBytes, new Loading(to, bytes, at, bits))) {
             from.saveSetup();
-            from.complete(out);
+            boolean later = completeAll(from, out);
             from.cleanup();
             to.loadFinish();
+            to.resumeQuiesced();
+            to.resume();
+            if (later) {
+                to.laterLoaded();
+            }
         } finally {
             to.cleanup();
         }
+    }
+
+    /** As into a file: what can wait comes before the end. */
+    private static boolean completeAll(StateHandler from, StateOutput out) throws IOException {
+        from.complete(out);
+        boolean later = from.hasLater();
+        if (later) {
+            from.saveLater(out);
+        }
+        return later;
     }
 
     private static final class Loading implements Sink {
@@ -109,6 +181,17 @@ public final class Passage implements StateOutput, AutoCloseable {
         public void extra(ByteBuffer extra) throws IOException {
             to.loadExtra(extra);
         }
+
+        @Override
+        public void pages(PooledBuffer table, List<MemorySegment> pages) throws IOException {
+            int end = PooledBuffer.HEAD_ROOM + table.length();
+            List<MemorySegment> places = to.placePages(table.view(PooledBuffer.HEAD_ROOM, end));
+            for (int i = 0; i < places.size(); i++) {
+                places.get(i).copyFrom(pages.get(i));
+            }
+            come += (int) FrameChannel.bytes(pages);
+            to.loadPages(table.view(PooledBuffer.HEAD_ROOM, end));
+        }
     }
 
     @Override
@@ -133,6 +216,20 @@ public final class Passage implements StateOutput, AutoCloseable {
     @Override
     public void sendExtra(ByteBuffer extra) throws IOException {
         sink.extra(extra.order(ByteOrder.LITTLE_ENDIAN));
+    }
+
+    @Override
+    public void sendPages(PooledBuffer table, List<MemorySegment> pages) throws IOException {
+        try {
+            sink.pages(table, pages);
+        } finally {
+            pool.release(table);
+        }
+    }
+
+    @Override
+    public void notice(String text) {
+        throw new IllegalStateException("there is nothing to tell: " + text);
     }
 
     /** Fails when a handler has kept a buffer. */

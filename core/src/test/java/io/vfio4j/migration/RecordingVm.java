@@ -13,6 +13,10 @@ final class RecordingVm implements VirtualMachine {
     final List<String> calls = Collections.synchronizedList(new ArrayList<>());
     final List<Integer> throttles = Collections.synchronizedList(new ArrayList<>());
     final AtomicInteger prepared = new AtomicInteger();
+    /** What the guest does when it is to stop and to run. */
+    volatile Runnable atStop = () -> {};
+
+    volatile Runnable atResume = () -> {};
     volatile @Nullable Throwable prepareFailure;
     volatile @Nullable Throwable throttleFailure;
     volatile @Nullable Throwable stopFailure;
@@ -25,12 +29,14 @@ final class RecordingVm implements VirtualMachine {
     @Override
     public void stop() throws IOException {
         calls.add("stop");
+        atStop.run();
         fail(stopFailure);
     }
 
     @Override
     public void resume() throws IOException {
         calls.add("resume");
+        atResume.run();
         fail(resumeFailure);
     }
 

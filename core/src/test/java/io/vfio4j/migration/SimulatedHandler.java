@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +35,11 @@ final class SimulatedHandler implements StateHandler {
     private static final int MEMORY = 64;
     private static final int NO_PAGE = -1;
 
+    /** What could wait: numbered from here downwards. */
+    private static final int FIRST_LATER = -2;
+
+    private static final int LATER_PIECES = 3;
+
     private final String name;
     private final SimulatedWorld world;
     private final SimulatedMachine machine;
@@ -51,6 +57,10 @@ final class SimulatedHandler implements StateHandler {
     private int pieces;
     private boolean switchoverStarted;
     private boolean siblingsMayFail;
+    private final int[] later = new int[LATER_PIECES];
+    private int laterCame;
+    private boolean laterWhole;
+    private boolean laterLost;
 
     SimulatedHandler(
             String name,
@@ -64,6 +74,9 @@ final class SimulatedHandler implements StateHandler {
         this.position = position;
         this.siblings = siblings;
         siblings.add(this);
+        if (position == Position.RUNNING) {
+            Arrays.setAll(later, i -> name.hashCode() + i);
+        }
     }
 
     void reinitOnQuiesce() {
@@ -81,6 +94,20 @@ final class SimulatedHandler implements StateHandler {
 
     int[] pages() {
         return pages.clone();
+    }
+
+    int[] later() {
+        return later.clone();
+    }
+
+    /** Tells whether all has come that could wait. */
+    boolean laterWhole() {
+        return laterWhole;
+    }
+
+    /** Tells whether it knows that not all has come that could wait. */
+    boolean laterLost() {
+        return laterLost;
     }
 
     @Override
@@ -108,6 +135,7 @@ final class SimulatedHandler implements StateHandler {
     public void pending(long thresholdBytes, Precision precision, Pending pending) {
         pending.requiredBytes((long) initialLeft * PIECE)
                 .preCopyBytes((long) dirty.cardinality() * PIECE)
+                .laterBytes((long) LATER_PIECES * PIECE)
                 .acksWanted(acksWanted);
     }
 
@@ -193,6 +221,38 @@ final class SimulatedHandler implements StateHandler {
     }
 
     @Override
+    public boolean hasLater() {
+        return true;
+    }
+
+    @Override
+    public void saveLater(StateOutput out) throws IOException {
+        require(position == Position.STOPPED, "sends what could wait while not stopped");
+        for (int i = 0; i < LATER_PIECES; i++) {
+            PooledBuffer buffer = out.acquire();
+            buffer.view(PooledBuffer.HEAD_ROOM, PooledBuffer.HEAD_ROOM + PIECE)
+                    .putInt(pieces++)
+                    .putInt(FIRST_LATER - i)
+                    .putInt(later[i])
+                    .putInt(0);
+            buffer.length(PIECE);
+            out.send(buffer);
+        }
+    }
+
+    @Override
+    public void laterLoaded() {
+        require(position == Position.RUNNING, "has what could wait before it runs");
+        require(laterCame == LATER_PIECES, "is told that all has come, and it has not");
+        laterWhole = true;
+    }
+
+    @Override
+    public void laterLost(IOException cause) {
+        laterLost = true;
+    }
+
+    @Override
     public void release() {
         require(position == Position.STOPPED, "released while not stopped");
     }
@@ -228,7 +288,10 @@ final class SimulatedHandler implements StateHandler {
         pieces++;
         int page = piece.getInt();
         int value = piece.getInt();
-        if (page != NO_PAGE) {
+        if (page <= FIRST_LATER) {
+            later[FIRST_LATER - page] = value;
+            laterCame++;
+        } else if (page != NO_PAGE) {
             pages[page] = value;
         }
         initialLeft = piece.getInt();

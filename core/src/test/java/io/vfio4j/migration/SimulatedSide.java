@@ -12,6 +12,7 @@ import io.vfio4j.migration.Schedule.Kind;
 import io.vfio4j.migration.Schedule.Place;
 import io.vfio4j.migration.SimulatedHandler.Position;
 import io.vfio4j.migration.handler.VfioDeviceHandler;
+import io.vfio4j.observe.AfterSwitchover;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
@@ -24,6 +25,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -68,6 +71,7 @@ final class SimulatedSide implements AutoCloseable {
     private boolean ended;
     private boolean completed;
     private @Nullable MigrationException failure;
+    private List<AfterSwitchover.Missing> missing = List.of();
 
     SimulatedSide(
             SimulatedProcess process, SimulatedWorld world, Faults faults, Place call, Place deviceCall, boolean runs)
@@ -182,7 +186,7 @@ final class SimulatedSide implements AutoCloseable {
                 memory, handlers, machine, PARAMETERS, SwitchoverPolicy.STANDARD, listener(), process);
         outgoing = migration;
         try {
-            migration.run(to);
+            missing = migration.run(to).after().missing();
             completed = true;
         } catch (MigrationException e) {
             failed(e);
@@ -194,7 +198,7 @@ final class SimulatedSide implements AutoCloseable {
         IncomingMigration migration = new IncomingMigration(memory, handlers, machine, PARAMETERS, listener(), process);
         incoming = migration;
         try {
-            migration.run(from);
+            missing = migration.run(from).after().missing();
             completed = true;
         } catch (MigrationException e) {
             failed(e);
@@ -215,6 +219,11 @@ final class SimulatedSide implements AutoCloseable {
                 notices.add(text);
             }
         };
+    }
+
+    /** The handlers of which it says that what could wait is not all at the destination. */
+    Set<String> missing() {
+        return missing.stream().map(AfterSwitchover.Missing::handler).collect(Collectors.toCollection(TreeSet::new));
     }
 
     void cancel() {

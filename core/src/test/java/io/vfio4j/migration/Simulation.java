@@ -160,6 +160,7 @@ abstract class Simulation implements AutoCloseable {
                 SimulatedHandler saved = source.state().get(i);
                 SimulatedHandler loaded = side.state().get(i);
                 require(Arrays.equals(saved.pages(), loaded.pages()), "the state of " + saved.name() + " differs");
+                judgeLater(side, saved, loaded);
             }
             require(Arrays.equals(deviceState, side.device().script().loaded), "the device's state differs");
         } else if (side.holdsState()) {
@@ -174,6 +175,22 @@ abstract class Simulation implements AutoCloseable {
                     side.device().isEmpty() || side.hasNoticed("could not be discarded"),
                     "the destination's device keeps what it has loaded, and nobody is told");
         }
+    }
+
+    /** What could wait is there, or both sides that have ended well know that it is not. */
+    private void judgeLater(SimulatedSide side, SimulatedHandler saved, SimulatedHandler loaded) {
+        if (loaded.laterWhole()) {
+            require(Arrays.equals(saved.later(), loaded.later()), "what could wait of " + saved.name() + " differs");
+            return;
+        }
+        boolean known = side.missing().contains(saved.name())
+                || side.hasNoticed("what could wait has not come: " + saved.name());
+        require(
+                known || side.process().hasCrashed() || side.hasFailed(),
+                "what could wait is lost, and nobody is told");
+        require(
+                !source.completed() || source.missing().contains(saved.name()) || schedule.way() == Schedule.Way.FILE,
+                "what could wait is lost, and the source thinks that it is there");
     }
 
     static void require(boolean holds, String otherwise) {

@@ -36,6 +36,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 @ExtendWith(LeakCheck.class)
 class SimulationTest {
     private static final int RANDOM_SCHEDULES = 1_000;
+
+    /** Two handlers with three pieces and END, and COMPLETE. */
+    private static final int AFTER_SWITCHOVER = 9;
+
     private static final String ONLY = "vfio4j.simulation";
     private static final long BEGIN = System.nanoTime();
 
@@ -132,13 +136,28 @@ class SimulationTest {
     void shouldBeInDoubtWhenTheNetworkIsCutAtTheHandover() throws Exception {
         int messages = run(Schedule.of(Way.CONNECTION, 1)).count(Place.MESSAGE);
         Set<String> outcomes = new TreeSet<>();
-        for (int message = messages - 3; message <= messages; message++) {
+        for (int message = messages - AFTER_SWITCHOVER - 3; message <= messages - AFTER_SWITCHOVER; message++) {
             for (int seed = 1; seed <= 5; seed++) {
                 outcomes.add(run(Schedule.of(Way.CONNECTION, seed, new Fault(Kind.CUT, Place.MESSAGE, message)))
                         .outcome());
             }
         }
         assertThat(outcomes).contains("TRANSPORT / TRANSPORT", "IN_DOUBT / TRANSPORT", "IN_DOUBT / completed");
+    }
+
+    @Test
+    void shouldKnowAtBothSidesWhatIsMissingWhenTheNetworkIsCutAfterTheSwitchover() throws Exception {
+        int messages = run(Schedule.of(Way.CONNECTION, 1)).count(Place.MESSAGE);
+        Set<String> missing = new TreeSet<>();
+        for (int message = messages - AFTER_SWITCHOVER + 2; message <= messages; message++) {
+            for (int seed = 1; seed <= 5; seed++) {
+                Simulation simulation =
+                        run(Schedule.of(Way.CONNECTION, seed, new Fault(Kind.CUT, Place.MESSAGE, message)));
+                assertThat(simulation.outcome()).isEqualTo("completed / completed");
+                missing.add(simulation.source.missing() + " / " + simulation.destination.missing());
+            }
+        }
+        assertThat(missing).contains("[memory, small] / [memory, small]", "[memory, small] / []");
     }
 
     @Test

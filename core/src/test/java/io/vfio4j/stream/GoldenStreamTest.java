@@ -73,7 +73,12 @@ class GoldenStreamTest {
                 arguments(FrameKind.ABORT, 0, new Message.Failure("")),
                 arguments(FrameKind.ACK_WANTED, 1, new Message.Ack(1, 2)),
                 arguments(FrameKind.ACK, 0, new Message.Ack(1, 2)),
-                arguments(FrameKind.SWITCHOVER, 1, new Message.Empty()));
+                arguments(FrameKind.SWITCHOVER, 1, new Message.Empty()),
+                arguments(FrameKind.LATER, 1, new Message.Empty()),
+                arguments(
+                        FrameKind.COMPLETE,
+                        0,
+                        new Message.Complete(42, List.of(new Message.Missing(2, "disk0: no space")))));
     }
 
     @ParameterizedTest
@@ -163,7 +168,7 @@ class GoldenStreamTest {
             assertThat(golden(kind)).startsWith('V', 'F', '4', 'J').hasSizeGreaterThanOrEqualTo(Frame.HEADER_BYTES);
         }
         assertThat(Arrays.stream(FrameKind.values()).map(FrameKind::code))
-                .containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18);
+                .containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18);
     }
 
     static Message read(FrameKind kind, ByteBuffer payload) throws StreamException {
@@ -175,7 +180,8 @@ class GoldenStreamTest {
             case END -> Message.End.readFrom(payload);
             case LOADED, RUNNING -> Message.Timed.readFrom(kind, payload);
             case ACK_WANTED, ACK -> Message.Ack.readFrom(kind, payload);
-            case PING, COMMIT, SWITCHOVER, DATA, EXTRA, PAGES -> new Message.Empty();
+            case COMPLETE -> Message.Complete.readFrom(payload);
+            case PING, COMMIT, SWITCHOVER, LATER, DATA, EXTRA, PAGES -> new Message.Empty();
         };
     }
 

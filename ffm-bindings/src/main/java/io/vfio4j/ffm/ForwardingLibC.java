@@ -92,6 +92,21 @@ public class ForwardingLibC implements LibC {
     }
 
     @Override
+    public long lseek(int fd, long offset, int whence) {
+        return real.lseek(fd, offset, whence);
+    }
+
+    @Override
+    public int fallocate(int fd, int mode, long offset, long length) {
+        return real.fallocate(fd, mode, offset, length);
+    }
+
+    @Override
+    public int fsync(int fd) {
+        return real.fsync(fd);
+    }
+
+    @Override
     public int dup(int fd) {
         return real.dup(fd);
     }

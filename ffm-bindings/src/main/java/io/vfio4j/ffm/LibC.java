@@ -42,6 +42,21 @@ public interface LibC {
     /** {@code MADV_POPULATE_WRITE}: touch every page now, for writing. Linux 5.14. */
     int MADV_POPULATE_WRITE = 23;
 
+    /** {@code SEEK_SET}: from the beginning. */
+    int SEEK_SET = 0;
+    /** {@code SEEK_END}: from the end. */
+    int SEEK_END = 2;
+    /** {@code SEEK_DATA}: to what is no hole. */
+    int SEEK_DATA = 3;
+    /** {@code SEEK_HOLE}: to a hole, or the end. */
+    int SEEK_HOLE = 4;
+    /** {@code FALLOC_FL_KEEP_SIZE}: the file does not become longer. */
+    int FALLOC_FL_KEEP_SIZE = 0x01;
+    /** {@code FALLOC_FL_PUNCH_HOLE}: makes a hole; with {@code FALLOC_FL_KEEP_SIZE} only. */
+    int FALLOC_FL_PUNCH_HOLE = 0x02;
+    /** {@code FALLOC_FL_ZERO_RANGE}: makes zeros, which may take room. */
+    int FALLOC_FL_ZERO_RANGE = 0x10;
+
     /** {@code MFD_CLOEXEC}: the memfd is closed on {@code execve}. */
     int MFD_CLOEXEC = 1;
     /** {@code EFD_CLOEXEC}: the eventfd is closed on {@code execve}. */
@@ -217,6 +232,35 @@ public interface LibC {
      * @return 0, or {@code -errno}
      */
     int ftruncate(int fd, long length);
+
+    /**
+     * Finds a place in a file: {@code lseek(2)}. On a block device {@code SEEK_END} tells its size.
+     *
+     * @param fd the fd
+     * @param offset from where
+     * @param whence {@code SEEK_*}
+     * @return the offset from the beginning, or {@code -errno}; {@code -ENXIO} where there is no more data
+     */
+    long lseek(int fd, long offset, int whence);
+
+    /**
+     * Takes room for a part of a file, or gives it back: {@code fallocate(2)}.
+     *
+     * @param fd the fd
+     * @param mode {@code FALLOC_FL_*}; 0 takes room and leaves what is there
+     * @param offset the part's first byte
+     * @param length how many bytes
+     * @return 0, or {@code -errno}; {@code -EOPNOTSUPP} where the file system has no such thing
+     */
+    int fallocate(int fd, int mode, long offset, long length);
+
+    /**
+     * Waits until what was written is on disk: {@code fsync(2)}.
+     *
+     * @param fd the fd
+     * @return 0, or {@code -errno}
+     */
+    int fsync(int fd);
 
     /**
      * Duplicates an fd: {@code fcntl(F_DUPFD_CLOEXEC)}.

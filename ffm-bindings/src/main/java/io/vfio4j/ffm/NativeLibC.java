@@ -73,6 +73,11 @@ final class NativeLibC implements LibC {
             function("memfd_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
     private static final MethodHandle FTRUNCATE =
             function("ftruncate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
+    private static final MethodHandle LSEEK =
+            function("lseek", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
+    private static final MethodHandle FALLOCATE =
+            function("fallocate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle FSYNC = function("fsync", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
     private static final MethodHandle MMAP = function(
             "mmap", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
     private static final MethodHandle MUNMAP =
@@ -248,6 +253,36 @@ final class NativeLibC implements LibC {
         MemorySegment errno = CAPTURED.get();
         try {
             return result((int) FTRUNCATE.invokeExact(errno, fd, length), errno);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public long lseek(int fd, long offset, int whence) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            return result((long) LSEEK.invokeExact(errno, fd, offset, whence), errno);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int fallocate(int fd, int mode, long offset, long length) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            return result((int) FALLOCATE.invokeExact(errno, fd, mode, offset, length), errno);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int fsync(int fd) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            return result((int) FSYNC.invokeExact(errno, fd), errno);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -171,11 +171,12 @@ public final class GuestMemoryHandler implements StateHandler {
 
     /**
      * Counts the dirty pages that are known. Collects for an exact figure, where what is known would fit the downtime
-     * limit. Does not for the last look, for then devices may still write: {@link #complete} does.
+     * limit, and for the last look; {@link #complete} collects once more, for devices may write until they are stopped.
      */
     @Override
     public void pending(long thresholdBytes, Precision precision, Pending pending) {
-        if (precision == Precision.EXACT && dirtyPages * PageTable.PAGE_BYTES <= thresholdBytes) {
+        if (precision == Precision.FINAL
+                || (precision == Precision.EXACT && dirtyPages * PageTable.PAGE_BYTES <= thresholdBytes)) {
             seen = memory.collect(seen);
             take();
         }

@@ -50,13 +50,13 @@ public final class SmallStateHandler implements StateHandler {
     public SmallStateHandler(String name, List<? extends SmallState> states) {
         this.name = name;
         this.states = new LinkedHashMap<>();
-        Map<String, Integer> versions = new LinkedHashMap<>();
+        Map<String, Long> versions = new LinkedHashMap<>();
         for (SmallState state : states) {
             requireInRange(state);
             if (this.states.put(state.name(), state) != null) {
                 throw new IllegalArgumentException(state.name() + ": two states have this name");
             }
-            versions.put(state.name(), state.version());
+            versions.put(state.name(), (long) state.version());
         }
         Map<String, String> attributes = StateList.write(STATES, Description.MAX_ATTRIBUTES, versions);
         if (attributes == null || versions.size() > StateList.MOST) {
@@ -99,7 +99,7 @@ public final class SmallStateHandler implements StateHandler {
         if (misfit != null) {
             return misfit;
         }
-        Map<String, Integer> there = StateList.read(STATES, source.attributes());
+        Map<String, Long> there = StateList.read(STATES, source.attributes());
         if (there == null) {
             return "the source's list of states cannot be read";
         }
@@ -114,7 +114,7 @@ public final class SmallStateHandler implements StateHandler {
     }
 
     /** Why a state of the source's cannot be loaded here, or an empty text. */
-    private String misfit(String state, int version) {
+    private String misfit(String state, long version) {
         SmallState here = states.get(state);
         if (here == null) {
             return state + " is missing here";

@@ -22,7 +22,7 @@ final class StateList {
 
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9._-]{1,64}");
     private static final Pattern ENTRY =
-            Pattern.compile("([A-Za-z0-9._-]{0,64})(?:\\{(\\d{1,9})\\.\\.(\\d{1,9})})?:(\\d{1,9})");
+            Pattern.compile("([A-Za-z0-9._-]{0,64})(?:\\{(\\d{1,9})\\.\\.(\\d{1,9})})?:(\\d{1,18})");
     private static final Pattern NUMBERED = Pattern.compile("(.*?)(0|[1-9]\\d{0,8})");
 
     private StateList() {}
@@ -39,7 +39,7 @@ final class StateList {
      * @param most how many attributes may be used
      * @return the attributes; null when there is no room for so many different names
      */
-    static @Nullable Map<String, String> write(String key, int most, Map<String, Integer> parts) {
+    static @Nullable Map<String, String> write(String key, int most, Map<String, Long> parts) {
         Map<String, String> attributes = new LinkedHashMap<>();
         StringBuilder line = new StringBuilder();
         for (Run run : runs(parts)) {
@@ -59,8 +59,8 @@ final class StateList {
      *
      * @return the parts; null for what is no such list, has a name twice, or too many of them
      */
-    static @Nullable Map<String, Integer> read(String key, Map<String, String> attributes) {
-        Map<String, Integer> parts = new LinkedHashMap<>();
+    static @Nullable Map<String, Long> read(String key, Map<String, String> attributes) {
+        Map<String, Long> parts = new LinkedHashMap<>();
         for (int i = 0; attributes.containsKey(key + i); i++) {
             String line = attributes.getOrDefault(key + i, "");
             for (String entry : line.isEmpty() ? new String[0] : line.split(" ", -1)) {
@@ -73,8 +73,8 @@ final class StateList {
         return parts;
     }
 
-    private static boolean addAll(Map<String, Integer> parts, Matcher entry) {
-        int number = Integer.parseInt(entry.group(4));
+    private static boolean addAll(Map<String, Long> parts, Matcher entry) {
+        long number = Long.parseLong(entry.group(4));
         String from = entry.group(2);
         if (from == null) {
             return parts.size() < MOST && isName(entry.group(1)) && parts.put(entry.group(1), number) == null;
@@ -89,7 +89,7 @@ final class StateList {
     }
 
     /** One name, or several that differ in the number at their end. */
-    private record Run(String stem, int first, int last, int number) {
+    private record Run(String stem, int first, int last, long number) {
         private static final int NONE = -1;
 
         @Override
@@ -101,7 +101,7 @@ final class StateList {
         }
     }
 
-    private static List<Run> runs(Map<String, Integer> parts) {
+    private static List<Run> runs(Map<String, Long> parts) {
         List<Run> runs = new ArrayList<>();
         parts.forEach((name, number) -> {
             Matcher matcher = NUMBERED.matcher(name);

@@ -99,7 +99,15 @@ class GuestMemoryHandlerTest {
         public void close() {}
     }
 
-    private record Frame(byte[] table, byte[] pages) {
+    private static final class Frame {
+        final byte[] table;
+        final byte[] pages;
+
+        Frame(byte[] table, byte[] pages) {
+            this.table = table;
+            this.pages = pages;
+        }
+
         ByteBuffer view() {
             return ByteBuffer.wrap(table).order(ByteOrder.LITTLE_ENDIAN);
         }
@@ -343,10 +351,8 @@ class GuestMemoryHandlerTest {
         List<List<String>> runs = new ArrayList<>();
         for (GuestMemoryHandler share : shares) {
             share.saveSetup();
-            while (share.iterate(sent)) {
-                // All of it.
-                continue;
-            }
+            assertThat(share.iterate(sent)).isTrue();
+            assertThat(share.iterate(sent)).isFalse();
             runs.add(sent.runs());
             sent.frames.clear();
         }
@@ -535,6 +541,19 @@ class GuestMemoryHandlerTest {
 
         destination.loadFinish();
         assertThat(loaded.mismatch(memory)).isEqualTo(NONE);
+    }
+
+    @Test
+    void shouldNotWriteZerosWhereThereAreSomeAlready() throws Exception {
+        write(5, 1);
+        GuestMemoryHandler careful = handler(memory.asReadOnly(), new Tracker());
+        careful.loadSetup();
+
+        careful.placePages(ByteBuffer.wrap(table(0, 2, 6, 58, 0)).order(ByteOrder.LITTLE_ENDIAN));
+        assertThatThrownBy(() ->
+                        careful.placePages(ByteBuffer.wrap(table(0, 2, 5, 1, 0)).order(ByteOrder.LITTLE_ENDIAN)))
+                .as("here it has to write")
+                .isInstanceOf(IllegalArgumentException.class);
     }
 
     private static byte[] table(int region, int kind, long first, int count, int checksums) {

@@ -54,11 +54,23 @@ public final class Kvm {
     /** VM: turns a capability on. */
     public static final long KVM_ENABLE_CAP = IoctlRequest.write(KVMIO, 0xA3, KvmEnableCap.STRUCT.size());
 
+    /** VM, s390: reads the storage attributes of pages; calls them clean unless told not to. */
+    public static final long KVM_S390_GET_CMMA_BITS = IoctlRequest.readWrite(KVMIO, 0xB8, KvmS390CmmaLog.STRUCT.size());
+
+    /** VM, s390: sets the storage attributes of pages. */
+    public static final long KVM_S390_SET_CMMA_BITS = IoctlRequest.write(KVMIO, 0xB9, KvmS390CmmaLog.STRUCT.size());
+
     /** VM: clears bits of the dirty bitmap of a slot. */
     public static final long KVM_CLEAR_DIRTY_LOG = IoctlRequest.readWrite(KVMIO, 0xC0, KvmClearDirtyLog.STRUCT.size());
 
     /** VM: takes back the entries of dirty rings that are marked so, and protects their pages. */
     public static final long KVM_RESET_DIRTY_RINGS = IoctlRequest.none(KVMIO, 0xC7);
+
+    /** VM, where it has attributes: sets one. */
+    public static final long KVM_SET_DEVICE_ATTR = IoctlRequest.write(KVMIO, 0xE1, KvmDeviceAttr.STRUCT.size());
+
+    /** VM, where it has attributes: gets one. */
+    public static final long KVM_GET_DEVICE_ATTR = IoctlRequest.write(KVMIO, 0xE2, KvmDeviceAttr.STRUCT.size());
 
     /** The only version of the API. */
     public static final int KVM_API_VERSION = 12;
@@ -89,6 +101,9 @@ public final class Kvm {
 
     /** Capability: {@code kvm_run.immediate_exit}. */
     public static final int KVM_CAP_IMMEDIATE_EXIT = 136;
+
+    /** Capability, s390: reading and setting storage attributes. */
+    public static final int KVM_CAP_S390_CMMA_MIGRATION = 145;
 
     /** Capability: reading the dirty log does not clear it; {@code KVM_DIRTY_LOG_*} are its argument. */
     public static final int KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 = 168;
@@ -170,6 +185,21 @@ public final class Kvm {
 
     /** KVM could not emulate an instruction. */
     public static final int KVM_INTERNAL_ERROR_EMULATION = 1;
+
+    /** Reading the storage attributes does not call them clean, and needs no migration mode. */
+    public static final int KVM_S390_CMMA_PEEK = 1 << 0;
+
+    /** The VM's attributes about migration mode, in which s390 tracks storage attributes. */
+    public static final int KVM_S390_VM_MIGRATION = 4;
+
+    /** Set: ends migration mode. */
+    public static final int KVM_S390_VM_MIGRATION_STOP = 0;
+
+    /** Set: begins migration mode; all attributes are dirty. */
+    public static final int KVM_S390_VM_MIGRATION_START = 1;
+
+    /** Get: a u64, 1 in migration mode. */
+    public static final int KVM_S390_VM_MIGRATION_STATUS = 2;
 
     private Kvm() {}
 }

@@ -84,6 +84,46 @@ public record VmFd(LibC libc, int fd) {
     }
 
     /**
+     * {@code KVM_S390_GET_CMMA_BITS}.
+     *
+     * @param log a {@link KvmS390CmmaLog}
+     * @return 0, or {@code -errno}
+     */
+    public int s390GetCmmaBits(MemorySegment log) {
+        return libc.ioctl(fd, Kvm.KVM_S390_GET_CMMA_BITS, log);
+    }
+
+    /**
+     * {@code KVM_S390_SET_CMMA_BITS}.
+     *
+     * @param log a {@link KvmS390CmmaLog}
+     * @return 0, or {@code -errno}
+     */
+    public int s390SetCmmaBits(MemorySegment log) {
+        return libc.ioctl(fd, Kvm.KVM_S390_SET_CMMA_BITS, log);
+    }
+
+    /**
+     * {@code KVM_SET_DEVICE_ATTR}, of the VM itself.
+     *
+     * @param attr a {@link KvmDeviceAttr}
+     * @return 0, or {@code -errno}
+     */
+    public int setDeviceAttr(MemorySegment attr) {
+        return libc.ioctl(fd, Kvm.KVM_SET_DEVICE_ATTR, attr);
+    }
+
+    /**
+     * {@code KVM_GET_DEVICE_ATTR}, of the VM itself.
+     *
+     * @param attr a {@link KvmDeviceAttr}
+     * @return 0, or {@code -errno}
+     */
+    public int getDeviceAttr(MemorySegment attr) {
+        return libc.ioctl(fd, Kvm.KVM_GET_DEVICE_ATTR, attr);
+    }
+
+    /**
      * {@code KVM_SET_TSS_ADDR}.
      *
      * @param address the first of three pages of guest addresses below 4 GiB that are otherwise unused
