@@ -98,9 +98,12 @@ public final class Passage implements StateOutput, AutoCloseable {
                 }
                 change.run();
             }
+            pending.clear();
+            from.pending(Long.MAX_VALUE, StateHandler.Precision.EXACT, pending);
+            long expected = pending.downtimeBytes();
             from.quiesce();
             pending.clear();
-            from.pending(0, StateHandler.Precision.FINAL, pending);
+            from.pending(Long.MAX_VALUE, StateHandler.Precision.FINAL, pending);
             from.stop();
             long before = loading.come;
             to.switchoverStart();
@@ -114,7 +117,7 @@ public final class Passage implements StateOutput, AutoCloseable {
                 to.laterLoaded();
             }
             from.release();
-            return new Account(pending.downtimeBytes(), sent);
+            return new Account(expected, sent);
         } finally {
             from.cleanup();
             to.cleanup();
