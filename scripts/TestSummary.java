@@ -12,17 +12,18 @@ import org.w3c.dom.NodeList;
 
 /**
  * Reads the reports of Surefire, of JUnit's console launcher and of the model's check, names every failed and every skipped test with its reason,
- * and ends with one line that counts them all. Fails where a test failed, where none ran, or where the lab should have
- * run and left no report.
+ * and ends with one line that counts them all. Fails where a test failed, where none ran, or where the lab or the
+ * emulated processor should have run and left no report.
  *
- * <p>Arguments: 1 where Maven should have run or else 0, the same for the lab, and the repository's folder. What should
- * not have run is not read: its reports are of another time.
+ * <p>Arguments: 1 where Maven should have run or else 0, the same for the lab and for the emulated processor, and the
+ * repository's folder. What should not have run is not read: its reports are of another time.
  */
 public final class TestSummary {
     private static final String SUREFIRE = "target/surefire-reports";
     private static final String LAUNCHER = "target/launcher-reports";
     private static final String MODEL = "target/model-reports";
     private static final List<String> LAB = List.of("target/lab-reports/processes", "target/lab-reports/inside");
+    private static final List<String> KVM = List.of("target/kvm-reports");
 
     private int passed;
     private int failed;
@@ -32,38 +33,48 @@ public final class TestSummary {
     public static void main(String[] args) throws Exception {
         boolean mavenExpected = args[0].equals("1");
         boolean labExpected = args[1].equals("1");
-        Path root = Path.of(args[2]);
+        boolean kvmExpected = args[2].equals("1");
+        Path root = Path.of(args[3]);
         TestSummary all = new TestSummary();
-        TestSummary lab = new TestSummary();
-        boolean labMissing = false;
-        try (Stream<Path> modules = Files.list(root)) {
-            for (Path module : modules.filter(Files::isDirectory).sorted().toList()) {
-                if (mavenExpected) {
-                    all.read(module.resolve(SUREFIRE));
-                    all.read(module.resolve(LAUNCHER));
-                    all.read(module.resolve(MODEL));
-                }
-            }
-        }
-        if (labExpected) {
-            for (String part : LAB) {
-                int before = lab.passed;
-                lab.read(root.resolve("it").resolve(part));
-                if (lab.passed == before) {
-                    labMissing = true;
-                    System.out.println("FAILED  the lab left no report in it/" + part);
-                }
-            }
-        }
         if (mavenExpected) {
+            for (Path folder : List.of(root, root.resolve("examples"))) {
+                try (Stream<Path> modules = Files.list(folder)) {
+                    for (Path module :
+                            modules.filter(Files::isDirectory).sorted().toList()) {
+                        all.read(module.resolve(SUREFIRE));
+                        all.read(module.resolve(LAUNCHER));
+                        all.read(module.resolve(MODEL));
+                    }
+                }
+            }
             all.print("outside the lab");
         }
-        lab.print("inside the lab");
-        all.passed += lab.passed;
-        all.failed += lab.failed + (labMissing ? 1 : 0);
-        all.skipped += lab.skipped;
+        if (labExpected) {
+            all.add("inside the lab", root.resolve("it"), LAB);
+        }
+        if (kvmExpected) {
+            all.add("on an emulated processor", root.resolve("it"), KVM);
+        }
         System.out.printf("%d passed, %d failed, %d skipped%n", all.passed, all.failed, all.skipped);
         System.exit(all.failed > 0 || all.passed == 0 ? 1 : 0);
+    }
+
+    /** Adds what ran in machines of their own, each of which has to have left a report. */
+    private void add(String where, Path module, List<String> reports) throws Exception {
+        TestSummary there = new TestSummary();
+        boolean missing = false;
+        for (String report : reports) {
+            int before = there.passed;
+            there.read(module.resolve(report));
+            if (there.passed == before) {
+                missing = true;
+                System.out.println("FAILED  " + where + ": no report in it/" + report);
+            }
+        }
+        there.print(where);
+        passed += there.passed;
+        failed += there.failed + (missing ? 1 : 0);
+        skipped += there.skipped;
     }
 
     private void print(String where) {

@@ -146,15 +146,30 @@ final class Guest implements AutoCloseable {
             KvmSegment.BASE.set(KvmSregs.CS.of(sregs), 0);
             KvmSegment.SELECTOR.set(KvmSregs.CS.of(sregs), 0);
             assertThat(fd.setSregs(sregs)).isZero();
+            fetchCode();
+        }
+
+        /**
+         * Has the page of its code mapped: where the processor has nested page tables, what is mapped anew counts as
+         * dirty, even if it is only fetched from.
+         */
+        private void fetchCode() {
+            memory.set(JAVA_BYTE, (long) code * PAGE, HLT);
+            halts = 1;
+            runWithRoom();
+        }
+
+        private void runWithRoom() {
+            assertThat(run(() -> {
+                        throw new AssertionError("the ring is full");
+                    }))
+                    .isZero();
         }
 
         /** Has the guest write to each page, in order; it never leaves before it is done. */
         void write(int... pages) {
             program(pages);
-            assertThat(run(() -> {
-                        throw new AssertionError("the ring is full");
-                    }))
-                    .isZero();
+            runWithRoom();
         }
 
         /** Has the guest write to so many pages from one on. */

@@ -30,11 +30,13 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A guest in real mode writes known pages, and KVM's log tells which. Needs {@code /dev/kvm}. */
+@Tag("kvm")
 @ExtendWith(LeakCheck.class)
 class KvmLogTrackerTest {
     private static final int KVM_CAP_MULTI_ADDRESS_SPACE = 118;

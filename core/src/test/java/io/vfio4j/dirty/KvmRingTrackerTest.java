@@ -27,12 +27,14 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A guest in real mode writes known pages, and KVM's rings tell which. Needs {@code /dev/kvm}. */
+@Tag("kvm")
 @ExtendWith(LeakCheck.class)
 class KvmRingTrackerTest {
     private static final int RING_BYTES = 65_536;

@@ -11,6 +11,8 @@ public enum Errno {
     EPERM(1),
     /** No such file, directory, object id or address. */
     ENOENT(2),
+    /** No such process or thread. */
+    ESRCH(3),
     /** A signal interrupted the call before anything was done. */
     EINTR(4),
     /** Input/output error. */

@@ -170,4 +170,14 @@ public class ForwardingLibC implements LibC {
     public long recvmsg(int fd, MemorySegment message, int flags) {
         return real.recvmsg(fd, message, flags);
     }
+
+    @Override
+    public int catchSignal(int signal) {
+        return real.catchSignal(signal);
+    }
+
+    @Override
+    public int tgkill(int processId, int threadId, int signal) {
+        return real.tgkill(processId, threadId, signal);
+    }
 }

@@ -83,6 +83,8 @@ public interface LibC {
     int SHUT_RD = 0;
     /** {@code SHUT_RDWR}: nothing more is received or sent. */
     int SHUT_RDWR = 2;
+    /** {@code SIGUSR1}: free for a program's own use; the JVM has none for it. */
+    int SIGUSR1 = 10;
 
     /**
      * Returns the C library of this process.
@@ -392,4 +394,25 @@ public interface LibC {
      * @return the number of bytes received, 0 at the end, or {@code -errno}
      */
     long recvmsg(int fd, MemorySegment message, int flags);
+
+    /**
+     * Catches a signal by a handler that does nothing: {@code signal(2)}. The signal no longer ends the process, and a
+     * thread that gets it comes back from what it blocks in, as far as that answers signals: {@code KVM_RUN} by
+     * {@code EINTR}. For the whole process, and not undone.
+     *
+     * @param signal one that the JVM does not use, such as {@link #SIGUSR1}
+     * @return 0, or {@code -errno}
+     */
+    int catchSignal(int signal);
+
+    /**
+     * Sends a signal to one thread of this process: {@code tgkill(2)}.
+     *
+     * @param processId the process, so that a thread id that was used again elsewhere is not hit
+     * @param threadId the thread, as the kernel numbers it; {@code /proc/thread-self} tells a thread its own
+     * @param signal the signal, one that is caught; 0 only asks whether there is such a thread
+     * @return 0, or {@code -errno}; {@code -ESRCH} where there is no such thread, {@code -ENOSYS} on processors other
+     *     than x86-64
+     */
+    int tgkill(int processId, int threadId, int signal);
 }

@@ -32,6 +32,8 @@ final class NativeLibC implements LibC {
 
     private static final int F_DUPFD_CLOEXEC = 1030;
     private static final long __NR_userfaultfd = 323;
+    private static final long __NR_tgkill = 234;
+    private static final long SIG_ERR = -1;
     private static final boolean X86_64 =
             System.getProperty("os.arch", "unknown").equals("amd64");
 
@@ -102,6 +104,16 @@ final class NativeLibC implements LibC {
     // The C library has no function for it.
     private static final MethodHandle USERFAULTFD =
             variadic("syscall", 1, FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT));
+
+    // The C library's own function for it is younger than some that are in use.
+    private static final MethodHandle TGKILL =
+            variadic("syscall", 1, FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT));
+
+    private static final MethodHandle SIGNAL = function("signal", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS));
+
+    // SAFETY: a signal handler of native code alone, for Java must not be entered from one. It takes the signal's
+    // number, does nothing, and what it returns is in a register that nobody looks at.
+    private static final MemorySegment NO_OPERATION = symbol("abs");
 
     private NativeLibC() {}
 
@@ -411,6 +423,29 @@ final class NativeLibC implements LibC {
         }
     }
 
+    @Override
+    public int catchSignal(int signal) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            long before = (long) SIGNAL.invokeExact(errno, signal, NO_OPERATION);
+            return before == SIG_ERR ? result(-1, errno) : 0;
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int tgkill(int processId, int threadId, int signal) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            return X86_64
+                    ? (int) result((long) TGKILL.invokeExact(errno, __NR_tgkill, processId, threadId, signal), errno)
+                    : Errno.ENOSYS.negated();
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
     private static int result(int returned, MemorySegment errno) {
         return returned < 0 ? -(int) ERRNO.get(errno, 0L) : returned;
     }
@@ -438,11 +473,14 @@ final class NativeLibC implements LibC {
     }
 
     private static MethodHandle link(String name, FunctionDescriptor descriptor, List<Linker.Option> options) {
-        MemorySegment symbol = LINKER.defaultLookup()
-                .find(name)
-                .orElseThrow(() -> new UnsatisfiedLinkError("the C library has no " + name));
         List<Linker.Option> all = new ArrayList<>(options);
         all.add(Linker.Option.captureCallState("errno"));
-        return LINKER.downcallHandle(symbol, descriptor, all.toArray(Linker.Option[]::new));
+        return LINKER.downcallHandle(symbol(name), descriptor, all.toArray(Linker.Option[]::new));
+    }
+
+    private static MemorySegment symbol(String name) {
+        return LINKER.defaultLookup()
+                .find(name)
+                .orElseThrow(() -> new UnsatisfiedLinkError("the C library has no " + name));
     }
 }

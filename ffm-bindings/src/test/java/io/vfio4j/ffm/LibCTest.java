@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -418,5 +419,40 @@ class LibCTest {
 
     private static boolean isMapped(String memfd) throws IOException {
         return Files.readString(Path.of("/proc/self/maps")).contains("/memfd:" + memfd + " ");
+    }
+
+    @Test
+    void shouldInterruptTheCallOfOneThreadByASignalThatIsCaught() throws Exception {
+        assumeTrue(System.getProperty("os.arch").equals("amd64"), "tgkill is bound for x86-64 only");
+        assertThat(libc.catchSignal(LibC.SIGUSR1)).isZero();
+        int[] pair = socketpair();
+        int processId = (int) ProcessHandle.current().pid();
+        CompletableFuture<Integer> threadId = new CompletableFuture<>();
+        try (ExecutorService executor = Executors.newSingleThreadExecutor()) {
+            Future<Integer> polled = executor.submit(() -> {
+                // PID/task/TID
+                threadId.complete(Integer.parseInt(Files.readSymbolicLink(Path.of("/proc/thread-self"))
+                        .getFileName()
+                        .toString()));
+                MemorySegment fd = PollFd.STRUCT.allocate(Arena.ofAuto());
+                PollFd.FD.set(fd, pair[0]);
+                PollFd.EVENTS.set(fd, LibC.POLLIN);
+                return libc.poll(fd, 1, -1);
+            });
+            int thread = threadId.get();
+            while (!polled.isDone()) {
+                // The first ones may come before it waits.
+                assertThat(libc.tgkill(processId, thread, LibC.SIGUSR1)).isZero();
+                Thread.sleep(1);
+            }
+            assertThat(polled.get()).isEqualTo(Errno.EINTR.negated());
+        }
+        assertThat(libc.tgkill(processId, Integer.MAX_VALUE, 0)).isEqualTo(Errno.ESRCH.negated());
+    }
+
+    @Test
+    void shouldReturnTheErrnoOfASignalThatCannotBeCaught() {
+        int sigkill = 9;
+        assertThat(libc.catchSignal(sigkill)).isEqualTo(Errno.EINVAL.negated());
     }
 }

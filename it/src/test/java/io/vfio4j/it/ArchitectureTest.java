@@ -54,6 +54,8 @@ class ArchitectureTest {
             .definedBy(BASE + "cli..")
             .optionalLayer("bench")
             .definedBy(BASE + "bench..")
+            .layer("tinyvmm")
+            .definedBy(BASE + "tinyvmm..")
             .whereLayer("ffm")
             .mayNotAccessAnyLayer()
             .whereLayer("observe")
@@ -72,6 +74,8 @@ class ArchitectureTest {
             .mayOnlyAccessLayers("ffm", "buffer", "device", "dirty", "stream", "transport", "observe")
             .whereLayer("emulator")
             .mayOnlyAccessLayers("ffm", "buffer", "device", "stream", "transport", "observe", "migration")
+            .whereLayer("tinyvmm")
+            .mayNotBeAccessedByAnyLayer()
             .whereLayer("cli")
             .mayNotBeAccessedByAnyLayer();
 

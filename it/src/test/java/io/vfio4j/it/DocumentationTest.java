@@ -42,7 +42,7 @@ class DocumentationTest {
     /** Where the tests are, by their classes' names. */
     private static Map<String, List<Path>> sources() throws IOException {
         List<Path> all = new ArrayList<>();
-        for (String module : List.of("ffm-bindings", "core", "emulator", "cli", "it")) {
+        for (String module : List.of("ffm-bindings", "core", "emulator", "cli", "it", "examples/tiny-vmm")) {
             all.addAll(files(module + "/src/test/java", ".java"));
         }
         return all.stream()
