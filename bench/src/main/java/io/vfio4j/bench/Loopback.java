@@ -8,6 +8,7 @@ import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationException;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.OutgoingMigration;
+import io.vfio4j.migration.StateHandler;
 import io.vfio4j.migration.SwitchoverPolicy;
 import io.vfio4j.migration.VirtualMachine;
 import io.vfio4j.migration.handler.VfioDeviceHandler;
@@ -54,9 +55,34 @@ public final class Loopback implements AutoCloseable {
             MigrationParameters here,
             MigrationParameters there)
             throws IOException {
+        MigrationReport report = migrateState(libc, handlers(sources), handlers(destinations), here, there);
+        for (VfioDevice device : sources) {
+            device.setState(MigrationState.RUNNING, MigrationState.STOP);
+        }
+        return report;
+    }
+
+    /**
+     * Migrates any state once.
+     *
+     * @param libc the system calls that buffers come from
+     * @param sources what is migrated, together
+     * @param destinations where to, with the same names
+     * @param here the source's limits
+     * @param there the destination's
+     * @return the source's report
+     * @throws IOException when the migration or a handler fails
+     */
+    public MigrationReport migrateState(
+            LibC libc,
+            List<? extends StateHandler> sources,
+            List<? extends StateHandler> destinations,
+            MigrationParameters here,
+            MigrationParameters there)
+            throws IOException {
         CompletableFuture<String> listening = new CompletableFuture<>();
-        IncomingMigration incoming = new IncomingMigration(
-                libc, handlers(destinations), VirtualMachine.NONE, there, new MigrationListener() {
+        IncomingMigration incoming =
+                new IncomingMigration(libc, destinations, VirtualMachine.NONE, there, new MigrationListener() {
                     @Override
                     public void onListening(String address) {
                         listening.complete(address);
@@ -71,7 +97,7 @@ public final class Loopback implements AutoCloseable {
             }
         });
         OutgoingMigration source = new OutgoingMigration(
-                libc, handlers(sources), VirtualMachine.NONE, here, SwitchoverPolicy.STANDARD, MigrationListener.NONE);
+                libc, sources, VirtualMachine.NONE, here, SwitchoverPolicy.STANDARD, MigrationListener.NONE);
         outgoing = source;
         try {
             String address = listening.join();
@@ -81,9 +107,6 @@ public final class Loopback implements AutoCloseable {
             }
             MigrationReport report = source.run(TransportAddress.parse(address));
             loaded.get();
-            for (VfioDevice device : sources) {
-                device.setState(MigrationState.RUNNING, MigrationState.STOP);
-            }
             return report;
         } catch (MigrationException e) {
             incoming.cancel();

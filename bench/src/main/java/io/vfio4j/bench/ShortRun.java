@@ -49,6 +49,7 @@ public final class ShortRun {
                 .include("ChecksumRate.crc32c")
                 .include("ChunkCost")
                 .include("DirtyPages.*Visit|DirtyPages.*Run")
+                .include("ZeroSearch")
                 .param("bytes", "4096", "1048576")
                 .param("target", "TCP")
                 .param("dirtyPerMille", "10")
@@ -60,6 +61,7 @@ public final class ShortRun {
         return timed(400)
                 .include("SaveThroughput")
                 .include("PreCopyThroughput")
+                .include("MemoryThroughput")
                 .param("device", "emulated:size=64MiB")
                 .param("chunkBytes", "1048576");
     }

@@ -104,7 +104,7 @@ class BadInputTest {
                     .failsWith(ExitCode.PROTOCOL)
                     .leavesSourceRunning();
 
-            assertThat(run.err()).contains("version 99").contains("version 2");
+            assertThat(run.err()).contains("version 99").contains("version 3");
         }
     }
 
@@ -163,7 +163,7 @@ class BadInputTest {
         try (Socket socket = TestPeer.connect(run.awaitListening(), Frames.ofOtherVersion())) {
             run.failsWith(ExitCode.PROTOCOL);
 
-            assertThat(run.err()).contains("version 99").contains("version 2");
+            assertThat(run.err()).contains("version 99").contains("version 3");
             assertThat(socket.getInputStream().readAllBytes()).as("REFUSE").hasSizeGreaterThan(32);
         }
     }

@@ -90,6 +90,7 @@ public final class BufferPool implements AutoCloseable {
             if (free.compareAndSet(mask, mask & ~lowest)) {
                 PooledBuffer buffer = buffers[Long.numberOfTrailingZeros(lowest)];
                 buffer.length(0);
+                buffer.pages(null);
                 return buffer;
             }
         }

@@ -4,6 +4,8 @@ package io.vfio4j.buffer;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A buffer of a {@link BufferPool}: a page-aligned payload with head-room before it, so that a frame's header and its
@@ -21,6 +23,7 @@ public final class PooledBuffer {
     private final ByteBuffer view;
     private final int capacity;
     private int length;
+    private @Nullable List<MemorySegment> pages;
 
     PooledBuffer(int index, MemorySegment memory) {
         this.index = index;
@@ -92,5 +95,24 @@ public final class PooledBuffer {
             throw new IllegalArgumentException("a payload of " + bytes + " bytes in a buffer of " + capacity);
         }
         length = bytes;
+    }
+
+    /**
+     * Returns the memory that is sent behind the payload, from where it lies.
+     *
+     * @return the memory, in its order; null where the payload is all there is to send
+     */
+    public @Nullable List<MemorySegment> pages() {
+        return pages;
+    }
+
+    /**
+     * Makes the payload a table of memory that is sent behind it, from where it lies. Acquiring the buffer anew takes
+     * that back.
+     *
+     * @param memory native memory, in its order, none longer than 2 GiB; it stays where it is until it was sent
+     */
+    public void pages(@Nullable List<MemorySegment> memory) {
+        pages = memory;
     }
 }

@@ -3,8 +3,12 @@ package io.vfio4j.migration;
 
 import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.buffer.PooledBuffer;
+import io.vfio4j.stream.Frame;
 import io.vfio4j.stream.FrameKind;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 sealed interface ChunkReceiver extends AutoCloseable {
 
     /**
-     * Returns the next frame: DATA, EXTRA, ACK_WANTED, SWITCHOVER or LATER; or null when END has come in each stream
-     * and its totals are right.
+     * Returns the next frame: DATA, PAGES, EXTRA, ACK_WANTED, SWITCHOVER or LATER; or null when END has come in each
+     * stream and its totals are right.
      */
     @Nullable
     PooledBuffer next() throws IOException;
@@ -26,19 +30,34 @@ sealed interface ChunkReceiver extends AutoCloseable {
     @Override
     void close();
 
+    /** Where the pages of a stream belong. */
+    @FunctionalInterface
+    interface Places {
+        List<MemorySegment> place(int stream, ByteBuffer table) throws IOException;
+    }
+
     static ChunkReceiver of(
-            MigrationParameters parameters, Execution execution, BufferPool pool, FrameChannel channel, int streams) {
+            MigrationParameters parameters,
+            Execution execution,
+            BufferPool pool,
+            FrameChannel channel,
+            Places places,
+            int streams) {
         return parameters.overlaps()
-                ? new Overlapped(execution, pool, channel, streams)
-                : new Direct(pool, channel, streams);
+                ? new Overlapped(execution, pool, channel, places, streams)
+                : new Direct(pool, channel, places, streams);
     }
 
     /** Receives frames until one of them is to be handed out. Returns false for an END, with its totals checked. */
-    private static boolean receiveFrame(FrameChannel channel, PooledBuffer into) throws IOException {
+    private static boolean receiveFrame(FrameChannel channel, PooledBuffer into, Places places) throws IOException {
         while (true) {
             FrameKind kind = channel.receive(into);
             switch (kind) {
                 case DATA, EXTRA, ACK_WANTED, SWITCHOVER, LATER -> {
+                    return true;
+                }
+                case PAGES -> {
+                    channel.receivePages(into, places.place(Frame.streamOf(into), channel.payloadOf(into)));
                     return true;
                 }
                 case END -> {
@@ -56,11 +75,13 @@ sealed interface ChunkReceiver extends AutoCloseable {
     final class Direct implements ChunkReceiver {
         private final BufferPool pool;
         private final FrameChannel channel;
+        private final Places places;
         private int openStreams;
 
-        Direct(BufferPool pool, FrameChannel channel, int streams) {
+        Direct(BufferPool pool, FrameChannel channel, Places places, int streams) {
             this.pool = pool;
             this.channel = channel;
+            this.places = places;
             this.openStreams = streams;
         }
 
@@ -73,7 +94,7 @@ sealed interface ChunkReceiver extends AutoCloseable {
             boolean frame = false;
             try {
                 while (!frame && openStreams > 0) {
-                    frame = receiveFrame(channel, buffer);
+                    frame = receiveFrame(channel, buffer, places);
                     openStreams -= frame ? 0 : 1;
                 }
             } finally {
@@ -97,13 +118,15 @@ sealed interface ChunkReceiver extends AutoCloseable {
     final class Overlapped implements ChunkReceiver {
         private final BufferPool pool;
         private final FrameChannel channel;
+        private final Places places;
         private int openStreams;
         private final BufferExchange exchange;
         private final Execution.Task task;
 
-        Overlapped(Execution execution, BufferPool pool, FrameChannel channel, int streams) {
+        Overlapped(Execution execution, BufferPool pool, FrameChannel channel, Places places, int streams) {
             this.pool = pool;
             this.channel = channel;
+            this.places = places;
             this.openStreams = streams;
             this.exchange = new BufferExchange(pool);
             this.task = execution.start("receive", this::run);
@@ -125,7 +148,7 @@ sealed interface ChunkReceiver extends AutoCloseable {
                     PooledBuffer buffer = exchange.acquire();
                     boolean frame = false;
                     try {
-                        frame = receiveFrame(channel, buffer);
+                        frame = receiveFrame(channel, buffer, places);
                     } finally {
                         if (!frame) {
                             pool.release(buffer);

@@ -14,8 +14,10 @@ import io.vfio4j.stream.StreamException;
 import io.vfio4j.transport.Connection;
 import io.vfio4j.transport.TransportException;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
@@ -76,14 +78,66 @@ final class FrameChannel implements AutoCloseable {
         connection.readsWait(wait);
     }
 
-    /** Sends a chunk of state. The buffer stays the caller's. */
-    void sendData(PooledBuffer chunk) throws TransportException {
+    /**
+     * Sends a chunk of state, or a table and the pages that it lists. The buffer stays the caller's, and as it is until
+     * {@link #isWritten}.
+     *
+     * @return what to ask by
+     */
+    long sendData(PooledBuffer chunk) throws TransportException {
+        List<MemorySegment> pages = chunk.pages();
         sending.lock();
         try {
-            connection.write(encoder.encode(chunk, FrameKind.DATA));
+            if (pages == null) {
+                return connection.writeInPlace(encoder.encode(chunk, FrameKind.DATA));
+            }
+            if (pages.isEmpty()) {
+                connection.write(encoder.encodePages(chunk, 0));
+            } else {
+                ByteBuffer[] all = buffers(pages, 1);
+                all[0] = encoder.encodePages(chunk, bytes(pages));
+                connection.write(all);
+            }
+            return 0;
         } finally {
             sending.unlock();
         }
+    }
+
+    /** Tells whether a chunk's memory is free again. The thread that sends. */
+    boolean isWritten(long write) throws TransportException {
+        return connection.isWritten(write);
+    }
+
+    /** Waits until a chunk's memory is free again. The thread that sends. */
+    void awaitWritten(long write) throws TransportException {
+        connection.awaitWritten(write);
+    }
+
+    /** How many bytes pages are. */
+    static long bytes(List<MemorySegment> pages) {
+        long bytes = 0;
+        for (MemorySegment each : pages) {
+            bytes += each.byteSize();
+        }
+        return bytes;
+    }
+
+    private static ByteBuffer[] buffers(List<MemorySegment> pages, int from) {
+        ByteBuffer[] buffers = new ByteBuffer[from + pages.size()];
+        for (int i = 0; i < pages.size(); i++) {
+            buffers[from + i] = pages.get(i).asByteBuffer();
+        }
+        return buffers;
+    }
+
+    /** Receives the pages behind a table right where they belong. */
+    void receivePages(PooledBuffer table, List<MemorySegment> places) throws TransportException {
+        if (!places.isEmpty()) {
+            connection.read(buffers(places, 0));
+        }
+        decoder.countPages(table, bytes(places));
+        table.pages(places);
     }
 
     void send(FrameKind kind, Message message) throws TransportException {

@@ -9,12 +9,15 @@ import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
 import io.vfio4j.stream.StreamException;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** One handler at the destination, and the thread that its calls are made on. */
 final class IncomingStream implements Crew.Member {
+    private final String name;
     private final StateHandler handler;
     private final Execution execution;
     private final Worker worker;
@@ -33,15 +36,16 @@ final class IncomingStream implements Crew.Member {
     private volatile boolean later;
     private @Nullable BufferPool pool;
 
-    IncomingStream(StateHandler handler, Execution execution) {
-        this.handler = handler;
+    IncomingStream(KnownHandler known, Execution execution) {
+        this.name = known.name();
+        this.handler = known.handler();
         this.execution = execution;
-        this.worker = new Worker(execution, "load", handler.name(), this::end);
+        this.worker = new Worker(execution, "load", name, this::end);
     }
 
     @Override
     public String name() {
-        return handler.name();
+        return name;
     }
 
     @Override
@@ -101,8 +105,30 @@ final class IncomingStream implements Crew.Member {
     }
 
     /** Worker: what receives into this handler's memory. */
-    ChunkReceiver receiver(MigrationParameters parameters, Execution execution, FrameChannel channel, int streams) {
-        return ChunkReceiver.of(parameters, execution, Objects.requireNonNull(pool), channel, streams);
+    ChunkReceiver receiver(
+            MigrationParameters parameters,
+            Execution execution,
+            FrameChannel channel,
+            List<IncomingStream> all,
+            int streams) {
+        return ChunkReceiver.of(
+                parameters,
+                execution,
+                Objects.requireNonNull(pool),
+                channel,
+                (stream, table) -> place(all.get(stream - OutgoingPeerLink.FIRST_STREAM), table),
+                streams);
+    }
+
+    private List<MemorySegment> place(IncomingStream of, ByteBuffer table) throws IOException {
+        // Before a byte of it is read: it would go right into the memory of a virtual machine that may run.
+        of.requireInItsPlace(FrameKind.PAGES);
+        worker.places(true);
+        try {
+            return of.handler.placePages(table);
+        } finally {
+            worker.places(false);
+        }
     }
 
     /** Worker: throws away what was loaded, if what was there before is lost. */
@@ -200,6 +226,14 @@ final class IncomingStream implements Crew.Member {
                 bytes += frame.length();
                 if (pieces.isEnabled()) {
                     PieceEvent.record(name(), frame.length(), false);
+                }
+            }
+            case PAGES -> {
+                handler.loadPages(channel.payloadOf(frame));
+                long length = FrameChannel.bytes(Objects.requireNonNull(frame.pages()));
+                bytes += length;
+                if (pieces.isEnabled()) {
+                    PieceEvent.record(name(), (int) length, false);
                 }
             }
             case EXTRA -> handler.loadExtra(channel.payloadOf(frame));

@@ -9,7 +9,9 @@ import io.vfio4j.observe.HandlerReport;
 import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -38,8 +40,12 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
         /** A round is over, or a handler has run dry: the migration's thread is to look. */
         void roundOver();
+
+        /** What a handler wants to be known. */
+        void notice(String text);
     }
 
+    private final String name;
     private final StateHandler handler;
     private final int number;
     private final Execution execution;
@@ -94,14 +100,15 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     /** Takes the pool over, also when this fails. */
     OutgoingStream(
-            StateHandler handler,
+            KnownHandler known,
             int number,
             Execution execution,
             Whole whole,
             OutgoingLink link,
             MigrationParameters parameters,
             BufferPool pool) {
-        this.handler = handler;
+        this.name = known.name();
+        this.handler = known.handler();
         this.number = number;
         this.execution = execution;
         this.whole = whole;
@@ -116,7 +123,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
             throw e;
         }
         try {
-            this.worker = new Worker(execution, "save", handler.name(), this::end);
+            this.worker = new Worker(execution, "save", name, this::end);
         } catch (RuntimeException | Error e) {
             channel.close();
             sender.close();
@@ -131,7 +138,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     @Override
     public String name() {
-        return handler.name();
+        return name;
     }
 
     @Override
@@ -188,7 +195,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     HandlerReport report() {
         return new HandlerReport(
-                handler.name(),
+                name,
                 preCopyBytes,
                 stopCopyBytes,
                 laterBytes,
@@ -263,6 +270,10 @@ final class OutgoingStream implements StateOutput, Crew.Member {
                 leftInRound -= sent;
                 look(Precision.ESTIMATE);
                 waited = keepPace(sent, at);
+            } else if (!drained) {
+                // Zero pages: they go without a byte that counts, and say nothing of the rate.
+                lastFrame = answeredAt;
+                look(Precision.ESTIMATE);
             }
             if (drained || leftInRound <= 0) {
                 endRound();
@@ -564,11 +575,42 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     }
 
     @Override
+    @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
+    public void sendPages(PooledBuffer table, List<MemorySegment> pages) throws IOException {
+        if (savingLater) {
+            sender.giveBack(table);
+            throw new MigrationException(
+                    Reason.DEVICE, handler.name() + ": pages cannot wait, for the destination runs on them by now");
+        }
+        table.pages(pages);
+        long length = FrameChannel.bytes(pages);
+        awaitPeer();
+        try {
+            sender.send(table);
+        } finally {
+            peerAnswered();
+        }
+        if (completing) {
+            stopCopyBytes += length;
+        } else {
+            preCopyBytes += length;
+        }
+        if (pieces.isEnabled()) {
+            PieceEvent.record(name(), (int) length, true);
+        }
+    }
+
+    @Override
+    public void notice(String text) {
+        whole.notice(name() + ": " + text);
+    }
+
+    @Override
     public void sendExtra(ByteBuffer extra) throws IOException {
         if (extra.remaining() > MAX_EXTRA) {
             throw new MigrationException(
                     Reason.DEVICE,
-                    handler.name() + ": " + extra.remaining() + " bytes beside its state; the limit is " + MAX_EXTRA);
+                    name + ": " + extra.remaining() + " bytes beside its state; the limit is " + MAX_EXTRA);
         }
         waitingForPeer(() -> {
             sender.flush();

@@ -3,7 +3,9 @@ package io.vfio4j.migration;
 
 import io.vfio4j.buffer.PooledBuffer;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -14,19 +16,20 @@ import org.jspecify.annotations.Nullable;
  * monitor implements it for what is its own; {@link io.vfio4j.migration.handler.VfioDeviceHandler} is the one for
  * devices. Every method but the three that describe the handler does nothing unless it is overridden.
  *
- * <p>All calls of a migration come one at a time, {@link #prepare} on a thread of its own, and all that follows, to
- * {@link #cleanup}, on one other thread of the handler's own; other handlers' calls run beside them. A call that does
- * not return within {@link MigrationParameters#handlerLimit} ends the migration. What a method throws, of any type,
- * ends it too, before COMMIT with all handlers taken back. Only what a handler says of itself is asked on the
- * migration's thread, which waits for the answer: {@link #name}, {@link #description}, {@link #misfit},
- * {@link #peerToPeer} and {@link #isRunning}.
+ * <p>All calls of a migration come one at a time: what a handler says of itself and {@link #prepare} on threads that
+ * end soon, and all that follows, to {@link #cleanup}, on one other thread of the handler's own; other handlers' calls
+ * run beside them. A call that does not return within {@link MigrationParameters#handlerLimit} ends the migration. What
+ * a method throws, of any type, ends it too, before COMMIT with all handlers taken back. {@link #name},
+ * {@link #description}, {@link #peerToPeer} and {@link #isRunning} are asked once, and the answers hold for the whole
+ * migration.
  *
  * <p>At the source: {@code prepare, saveSetup, (pending, iterate)*, quiesce, pending(FINAL), stop, complete, hasLater,
  * saveLater, release, cleanup}; when the switchover is withdrawn after {@code quiesce}, {@code unquiesce} and on with
  * {@code iterate}; when the migration fails, {@code resumeQuiesced, resume, cleanup}. At the destination:
- * {@code prepare, rehearse, loadSetup, (load, loadExtra, initialLoaded)*, switchoverStart, load*, loadFinish,
- * resumeQuiesced, resume, cleanup}; between the last two, {@code (load, loadExtra)*} and {@code laterLoaded} or
- * {@code laterLost} where the source has state that could wait; when it fails, {@code discard, cleanup}.
+ * {@code prepare, rehearse, loadSetup, (load, loadPages, loadExtra, initialLoaded)*, switchoverStart, load*,
+ * loadFinish, resumeQuiesced, resume, cleanup}; between the last two, {@code (load, loadPages, loadExtra)*} and
+ * {@code laterLoaded} or {@code laterLost} where the source has state that could wait; when it fails, {@code discard,
+ * cleanup}.
  */
 public interface StateHandler {
 
@@ -326,6 +329,31 @@ public interface StateHandler {
      * @throws IOException when it is refused
      */
     default void loadExtra(ByteBuffer extra) throws IOException {}
+
+    /**
+     * Says where the pages are to be put that follow a frame, which are then read straight into place; and puts the
+     * pages there that the table says are zero. {@code load_multifd_page} in QEMU.
+     *
+     * <p>Called on the thread that receives, in the order of the frames, beside calls of {@link #load},
+     * {@link #loadPages} and {@link #loadExtra} for frames before it: it writes to the pages of this table, and changes
+     * nothing else.
+     *
+     * @param table a {@link io.vfio4j.stream.PageTable} whose checksum was found right, but which is a peer's: little
+     *     endian, from position to limit; valid until this returns
+     * @return native memory for all pages that follow, in the table's order, none longer than 2 GiB
+     * @throws IOException when the table is refused; nothing has been written to then
+     */
+    default List<MemorySegment> placePages(ByteBuffer table) throws IOException {
+        throw new IOException(name() + ": the source sent pages, and this is no memory");
+    }
+
+    /**
+     * Checks pages that were put into place by {@link #placePages}. Pages of later frames may be in place by now.
+     *
+     * @param table the same table; valid until this returns
+     * @throws IOException when it is refused
+     */
+    default void loadPages(ByteBuffer table) throws IOException {}
 
     /**
      * Gets ready for the switchover as far as that is possible now that all initial bytes are loaded; the source waits

@@ -27,6 +27,7 @@ final class Worker {
     private volatile long signs;
 
     private volatile boolean awaitsPeer;
+    private volatile boolean placing;
     private long signsSeen;
     private long seenAt;
 
@@ -99,12 +100,20 @@ final class Worker {
     }
 
     /**
+     * On the thread that receives, which need not be the worker's: the handler says where pages are to be put, or has
+     * said so. That it takes long is not for the peer to answer for.
+     */
+    void places(boolean begins) {
+        placing = begins;
+    }
+
+    /**
      * On the migration's thread: for how long nothing has been heard of the action, as far as this thread has looked.
      */
     long silentNanos() {
         long now = execution.nanoTime();
         long latest = signs;
-        if (awaitsPeer || latest != signsSeen) {
+        if ((awaitsPeer && !placing) || latest != signsSeen) {
             signsSeen = latest;
             seenAt = now;
         }

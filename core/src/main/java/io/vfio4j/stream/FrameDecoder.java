@@ -127,10 +127,22 @@ public final class FrameDecoder {
                     Problem.DAMAGED, "the payload of frame " + expectedSequence[index] + " is damaged");
         }
         expectedSequence[index]++;
-        if (kind == FrameKind.DATA) {
+        if (kind == FrameKind.DATA || kind == FrameKind.PAGES) {
             dataFrames[index]++;
+        }
+        if (kind == FrameKind.DATA) {
             dataBytes[index] += buffer.length();
         }
+    }
+
+    /**
+     * Counts the pages that have come behind a frame.
+     *
+     * @param table the buffer with the frame in it, a checked one of kind {@link FrameKind#PAGES}
+     * @param bytes how many bytes they were
+     */
+    public void countPages(PooledBuffer table, long bytes) {
+        dataBytes[Frame.streamOf(table) - firstStream] += bytes;
     }
 
     /**

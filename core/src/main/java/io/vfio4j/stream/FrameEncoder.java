@@ -58,6 +58,19 @@ public final class FrameEncoder {
     }
 
     /**
+     * Makes a frame of a table of pages.
+     *
+     * @param table its payload is the table
+     * @param pageBytes how many bytes of pages follow the frame
+     * @return the buffer's view, ready to be written before the pages
+     */
+    public ByteBuffer encodePages(PooledBuffer table, long pageBytes) {
+        dataFrames++;
+        dataBytes += pageBytes;
+        return encode(table, FrameKind.PAGES);
+    }
+
+    /**
      * Makes a frame of a message, in a buffer that is free for it.
      *
      * @param buffer where to; its capacity is at least {@link Frame#MAX_MESSAGE}

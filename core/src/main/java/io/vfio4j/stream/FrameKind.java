@@ -38,9 +38,14 @@ public enum FrameKind {
     /** Source, on a data connection: the handler has more, which can wait until the destination runs. */
     LATER(16),
     /** Destination: it has all that could wait, or says what of it is missing. {@link Message.Complete}. */
-    COMPLETE(17);
+    COMPLETE(17),
+    /**
+     * Source, on a data connection: pages of memory. The payload is a {@link PageTable}; the pages that it lists follow
+     * the frame as they are, and its length does not count them.
+     */
+    PAGES(18);
 
-    private static final FrameKind[] BY_CODE = new FrameKind[18];
+    private static final FrameKind[] BY_CODE = new FrameKind[19];
 
     static {
         for (FrameKind kind : values()) {
@@ -57,7 +62,7 @@ public enum FrameKind {
     /**
      * Returns the number on the wire.
      *
-     * @return 1 to 17
+     * @return 1 to 18
      */
     public int code() {
         return code;

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.nio.channels.ClosedChannelException;
+import java.nio.channels.GatheringByteChannel;
+import java.nio.channels.ScatteringByteChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +22,9 @@ final class ChannelConnection implements Connection {
      * bytes is no silent one.
      */
     private static final int MAX_WRITE = 2 << 20;
+
+    /** How many places one call can have: {@code IOV_MAX} of Linux. */
+    private static final int MAX_PLACES = 1024;
 
     private final ByteChannel channel;
     private final String peer;
@@ -74,12 +79,121 @@ final class ChannelConnection implements Connection {
     }
 
     @Override
+    public long writeInPlace(ByteBuffer from) throws TransportException {
+        if (!(channel instanceof ZeroCopyChannel socket)) {
+            write(from);
+            return 0;
+        }
+        while (from.hasRemaining()) {
+            writing.begin(limit);
+            try {
+                socket.writeInPlace(from);
+            } catch (IOException e) {
+                throw failure("writing to", e);
+            } finally {
+                writing.end();
+            }
+        }
+        return socket.sends();
+    }
+
+    @Override
+    public boolean isWritten(long write) throws TransportException {
+        try {
+            return !(channel instanceof ZeroCopyChannel socket) || socket.completed() >= write;
+        } catch (IOException e) {
+            throw failure("writing to", e);
+        }
+    }
+
+    @Override
+    public void awaitWritten(long write) throws TransportException {
+        if (channel instanceof ZeroCopyChannel socket) {
+            writing.begin(limit);
+            try {
+                socket.awaitCompleted(write);
+            } catch (IOException e) {
+                throw failure("writing to", e);
+            } finally {
+                writing.end();
+            }
+        }
+    }
+
+    @Override
+    public void write(ByteBuffer[] from) throws TransportException {
+        if (!(channel instanceof GatheringByteChannel gathering)) {
+            Connection.super.write(from);
+            return;
+        }
+        int first = 0;
+        while (first < from.length) {
+            if (!from[first].hasRemaining()) {
+                first++;
+                continue;
+            }
+            // As many as make up one piece; the last of them may have to wait with a part of it.
+            int count = 1;
+            long bytes = from[first].remaining();
+            while (bytes < MAX_WRITE && first + count < from.length && count < MAX_PLACES) {
+                bytes += from[first + count].remaining();
+                count++;
+            }
+            ByteBuffer last = from[first + count - 1];
+            int end = last.limit();
+            last.limit((int) (end - Math.max(0, bytes - MAX_WRITE)));
+            writing.begin(limit);
+            try {
+                gathering.write(from, first, count);
+            } catch (IOException e) {
+                throw failure("writing to", e);
+            } finally {
+                writing.end();
+                last.limit(end);
+            }
+        }
+    }
+
+    @Override
+    public void read(ByteBuffer[] to) throws TransportException {
+        if (!(channel instanceof ScatteringByteChannel scattering)) {
+            Connection.super.read(to);
+            return;
+        }
+        int first = 0;
+        while (first < to.length) {
+            if (!to[first].hasRemaining()) {
+                first++;
+                continue;
+            }
+            if (!readsWait) {
+                reading.begin(limit);
+            }
+            try {
+                if (scattering.read(to, first, Math.min(MAX_PLACES, to.length - first)) < 0) {
+                    throw endsTooEarly();
+                }
+            } catch (TransportException e) {
+                throw e;
+            } catch (IOException e) {
+                throw failure("reading from", e);
+            } finally {
+                reading.end();
+            }
+        }
+    }
+
+    @Override
     public void read(ByteBuffer to) throws TransportException {
         while (to.hasRemaining()) {
             if (readSome(to) < 0) {
-                throw new TransportException(Problem.ENDED, peer + ": the stream ends before its end was sent", null);
+                throw endsTooEarly();
             }
         }
+    }
+
+    private TransportException endsTooEarly() {
+        return new TransportException(Problem.ENDED, peer + ": the stream ends before its end was sent", null);
     }
 
     @Override

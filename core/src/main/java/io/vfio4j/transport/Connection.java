@@ -54,6 +54,52 @@ public interface Connection extends AutoCloseable {
     void write(ByteBuffer from) throws TransportException;
 
     /**
+     * Writes all of a buffer, from whose memory it may still be sent when this returns: it stays as it is until
+     * {@link #isWritten}. A connection that copies is done when this returns.
+     *
+     * @param from a direct buffer, from its position to its limit
+     * @return what to ask by, never less than the one before
+     * @throws TransportException as {@link #write(ByteBuffer)}
+     */
+    default long writeInPlace(ByteBuffer from) throws TransportException {
+        write(from);
+        return 0;
+    }
+
+    /**
+     * Tells whether a buffer's memory is free again. The thread that writes; does not wait.
+     *
+     * @param write what {@link #writeInPlace} returned
+     * @return whether it is
+     * @throws TransportException as {@link #write(ByteBuffer)}
+     */
+    default boolean isWritten(long write) throws TransportException {
+        return true;
+    }
+
+    /**
+     * Waits until a buffer's memory is free again. The thread that writes.
+     *
+     * @param write what {@link #writeInPlace} returned
+     * @throws TransportException as {@link #write(ByteBuffer)}
+     */
+    default void awaitWritten(long write) throws TransportException {}
+
+    /**
+     * Writes all of several buffers, one after the other, in as few calls as the kernel allows.
+     *
+     * @param from direct buffers, each from its position to its limit
+     * @throws TransportException as {@link #write(ByteBuffer)}
+     */
+    default void write(ByteBuffer[] from) throws TransportException {
+        for (ByteBuffer each : from) {
+            if (each.hasRemaining()) {
+                write(each);
+            }
+        }
+    }
+
+    /**
      * Fills a buffer.
      *
      * @param to a direct buffer, from its position to its limit
@@ -61,6 +107,18 @@ public interface Connection extends AutoCloseable {
      *     stream ends before the buffer is full, {@code FAILED} for any other failure
      */
     void read(ByteBuffer to) throws TransportException;
+
+    /**
+     * Fills several buffers, one after the other, in as few calls as the kernel allows.
+     *
+     * @param to direct buffers, each from its position to its limit
+     * @throws TransportException as {@link #read(ByteBuffer)}
+     */
+    default void read(ByteBuffer[] to) throws TransportException {
+        for (ByteBuffer each : to) {
+            read(each);
+        }
+    }
 
     /**
      * Makes sure that nothing more comes.

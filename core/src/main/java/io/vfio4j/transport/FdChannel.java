@@ -14,10 +14,13 @@ import io.vfio4j.transport.TransportException.Problem;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ByteChannel;
 import java.nio.channels.ClosedChannelException;
+import java.nio.channels.GatheringByteChannel;
+import java.nio.channels.ScatteringByteChannel;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -29,11 +32,16 @@ import org.jspecify.annotations.Nullable;
  * socket may be blocking or not. One thread reads and one writes, direct buffers only; any thread may close, which ends
  * their calls: closing an fd would not, so the socket is shut down, for every fd of it.
  */
-final class FdChannel implements ByteChannel {
+sealed class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringByteChannel permits ZeroCopyChannel {
+    /** {@code IOV_MAX} of Linux. */
+    private static final int MAX_PLACES = 1024;
+
     private final LibC libc;
     private final SocketFd socket;
     private final MemorySegment readable;
     private final MemorySegment writable;
+    private final MemorySegment readPlaces = places();
+    private final MemorySegment writePlaces = places();
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /** The calls under way, and one for being open: the last of them closes the fd, which none can use thereafter. */
@@ -41,11 +49,16 @@ final class FdChannel implements ByteChannel {
 
     private volatile boolean readingStopped;
 
-    private FdChannel(LibC libc, SocketFd socket) {
+    /** Takes over a socket of its own. */
+    FdChannel(LibC libc, SocketFd socket) {
         this.libc = libc;
         this.socket = socket;
         this.readable = pollFor(LibC.POLLIN);
         this.writable = pollFor(LibC.POLLOUT);
+    }
+
+    private static MemorySegment places() {
+        return Arena.ofAuto().allocate(IoVec.STRUCT.size() * MAX_PLACES, IoVec.STRUCT.alignment());
     }
 
     private MemorySegment pollFor(int events) {
@@ -69,12 +82,20 @@ final class FdChannel implements ByteChannel {
         if (own < 0) {
             throw unusable(fd, Errno.describe(own));
         }
-        FdChannel channel = new FdChannel(libc, new SocketFd(libc, own));
+        SocketFd socket = new SocketFd(libc, own);
+        sendAtOnce(socket);
+        return new FdChannel(libc, socket);
+    }
+
+    /** Messages are short, and an answer is waited for. A Unix socket knows no such option and needs none. */
+    static void sendAtOnce(SocketFd socket) {
         try (Arena arena = Arena.ofConfined()) {
-            // Messages are short, and an answer is waited for. A Unix socket knows no such option and needs none.
-            channel.socket.setOption(Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, arena.allocateFrom(JAVA_INT, 1));
+            socket.setOption(Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, arena.allocateFrom(JAVA_INT, 1));
         }
-        return channel;
+    }
+
+    final SocketFd socket() {
+        return socket;
     }
 
     private static TransportException unusable(int fd, String problem) {
@@ -138,13 +159,87 @@ final class FdChannel implements ByteChannel {
         enter();
         try {
             long result = libc.write(socket.fd(), memory, 0, memory.byteSize());
-            while (isToRepeat(result, writable)) {
+            while (isToWriteAgain(result)) {
                 result = libc.write(socket.fd(), memory, 0, memory.byteSize());
             }
             return advance(from, result);
         } finally {
             leave();
         }
+    }
+
+    /** Tells whether a write that did not go is to be tried again, when it has waited for room. */
+    final boolean isToWriteAgain(long result) throws IOException {
+        beforeRoomIsAwaited();
+        return isToRepeat(result, writable);
+    }
+
+    /** Does what else would end the wait at once. */
+    void beforeRoomIsAwaited() throws IOException {}
+
+    @Override
+    public long read(ByteBuffer[] to) throws IOException {
+        return read(to, 0, to.length);
+    }
+
+    @Override
+    public long read(ByteBuffer[] to, int offset, int length) throws IOException {
+        int count = fill(readPlaces, to, offset, length);
+        enter();
+        try {
+            long result = libc.readv(socket.fd(), readPlaces, count);
+            while (isToRepeat(result, readable)) {
+                result = libc.readv(socket.fd(), readPlaces, count);
+            }
+            return result == 0 || readingStopped ? -1 : advance(to, offset, result);
+        } finally {
+            leave();
+            // The places are addresses only: what they are of must outlive the call.
+            Reference.reachabilityFence(to);
+        }
+    }
+
+    @Override
+    public long write(ByteBuffer[] from) throws IOException {
+        return write(from, 0, from.length);
+    }
+
+    @Override
+    public long write(ByteBuffer[] from, int offset, int length) throws IOException {
+        int count = fill(writePlaces, from, offset, length);
+        enter();
+        try {
+            long result = libc.writev(socket.fd(), writePlaces, count);
+            while (isToWriteAgain(result)) {
+                result = libc.writev(socket.fd(), writePlaces, count);
+            }
+            return advance(from, offset, result);
+        } finally {
+            leave();
+            Reference.reachabilityFence(from);
+        }
+    }
+
+    private static int fill(MemorySegment places, ByteBuffer[] buffers, int offset, int length) {
+        int count = Math.min(length, MAX_PLACES);
+        for (int i = 0; i < count; i++) {
+            MemorySegment memory = MemorySegment.ofBuffer(buffers[offset + i]);
+            MemorySegment place = places.asSlice(i * IoVec.STRUCT.size(), IoVec.STRUCT.size());
+            IoVec.IOV_BASE.set(place, memory.address());
+            IoVec.IOV_LEN.set(place, memory.byteSize());
+        }
+        return count;
+    }
+
+    private static long advance(ByteBuffer[] buffers, int offset, long result) throws IOException {
+        requireGood(result);
+        long left = result;
+        for (int i = offset; left > 0; i++) {
+            int part = (int) Math.min(left, buffers[i].remaining());
+            buffers[i].position(buffers[i].position() + part);
+            left -= part;
+        }
+        return result;
     }
 
     /** Waits where a socket that does not block has nothing now; who closes or shuts down the socket ends the wait. */
@@ -159,7 +254,13 @@ final class FdChannel implements ByteChannel {
         return Errno.EINTR.is(result);
     }
 
-    private static int advance(ByteBuffer buffer, long result) throws IOException {
+    static int advance(ByteBuffer buffer, long result) throws IOException {
+        requireGood(result);
+        buffer.position(buffer.position() + (int) result);
+        return (int) result;
+    }
+
+    private static void requireGood(long result) throws IOException {
         if (result < 0) {
             // The words of the JDK's own channels, where it has some.
             throw new IOException(
@@ -167,8 +268,6 @@ final class FdChannel implements ByteChannel {
                             ? "Broken pipe"
                             : Errno.ECONNRESET.is(result) ? "Connection reset" : Errno.describe(result));
         }
-        buffer.position(buffer.position() + (int) result);
-        return (int) result;
     }
 
     /** Ends a read that blocks, and every later one, as if the peer had closed. */
@@ -182,7 +281,7 @@ final class FdChannel implements ByteChannel {
         }
     }
 
-    private void enter() throws ClosedChannelException {
+    final void enter() throws ClosedChannelException {
         int before = users.get();
         while (before > 0 && !users.compareAndSet(before, before + 1)) {
             before = users.get();
@@ -192,7 +291,7 @@ final class FdChannel implements ByteChannel {
         }
     }
 
-    private void leave() {
+    final void leave() {
         if (users.decrementAndGet() == 0) {
             libc.close(socket.fd());
         }

@@ -5,13 +5,28 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.nio.channels.FileChannel;
+import java.nio.channels.GatheringByteChannel;
 import java.nio.channels.NonReadableChannelException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /** A file that is written front to back, and can be brought to disk. */
-interface FileOutput extends ByteChannel {
+interface FileOutput extends ByteChannel, GatheringByteChannel {
     void force() throws IOException;
+
+    @Override
+    default long write(ByteBuffer[] from) throws IOException {
+        return write(from, 0, from.length);
+    }
+
+    @Override
+    default long write(ByteBuffer[] from, int offset, int length) throws IOException {
+        long written = 0;
+        for (int i = offset; i < offset + length; i++) {
+            written += write(from[i]);
+        }
+        return written;
+    }
 
     /** Opens an empty file that is written by way of the page cache. */
     static FileOutput cached(Path file) throws IOException {
@@ -20,6 +35,11 @@ interface FileOutput extends ByteChannel {
             @Override
             public int write(ByteBuffer from) throws IOException {
                 return channel.write(from);
+            }
+
+            @Override
+            public long write(ByteBuffer[] from, int offset, int length) throws IOException {
+                return channel.write(from, offset, length);
             }
 
             @Override

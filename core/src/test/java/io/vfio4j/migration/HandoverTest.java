@@ -428,7 +428,7 @@ class HandoverTest {
             FrameChannel data = accept(1);
             data.expect(FrameKind.ATTACH);
             try (BufferPool pool = new BufferPool(libc, 2, 4096, false)) {
-                ChunkReceiver receiver = new ChunkReceiver.Direct(pool, data, 1);
+                ChunkReceiver receiver = new ChunkReceiver.Direct(pool, data, (stream, table) -> List.of(), 1);
                 for (var chunk = receiver.next(); chunk != null; chunk = receiver.next()) {
                     if (Frame.kindOf(chunk) == FrameKind.ACK_WANTED) {
                         control.send(FrameKind.ACK, Message.Ack.readFrom(FrameKind.ACK_WANTED, data.payloadOf(chunk)));

@@ -6,8 +6,10 @@ import io.vfio4j.buffer.PooledBuffer;
 import io.vfio4j.ffm.LibC;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
 import java.util.Objects;
 
 /** What one handler sends, right into another one, without an engine, a connection or a second thread in between. */
@@ -22,6 +24,8 @@ public final class Passage implements StateOutput, AutoCloseable {
         void data(PooledBuffer piece) throws IOException;
 
         void extra(ByteBuffer extra) throws IOException;
+
+        void pages(PooledBuffer table, List<MemorySegment> pages) throws IOException;
     }
 
     private Passage(int chunkBytes, Sink sink) {
@@ -61,6 +65,11 @@ public final class Passage implements StateOutput, AutoCloseable {
 
             @Override
             public void extra(ByteBuffer extra) {}
+
+            @Override
+            public void pages(PooledBuffer table, List<MemorySegment> pages) {
+                bytes.writeBytes(new byte[(int) FrameChannel.bytes(pages)]);
+            }
         })) {
             from.saveSetup();
             completeAll(from, out);
@@ -175,6 +184,17 @@ public final class Passage implements StateOutput, AutoCloseable {
         public void extra(ByteBuffer extra) throws IOException {
             to.loadExtra(extra);
         }
+
+        @Override
+        public void pages(PooledBuffer table, List<MemorySegment> pages) throws IOException {
+            int end = PooledBuffer.HEAD_ROOM + table.length();
+            List<MemorySegment> places = to.placePages(table.view(PooledBuffer.HEAD_ROOM, end));
+            for (int i = 0; i < places.size(); i++) {
+                places.get(i).copyFrom(pages.get(i));
+            }
+            come += (int) FrameChannel.bytes(pages);
+            to.loadPages(table.view(PooledBuffer.HEAD_ROOM, end));
+        }
     }
 
     @Override
@@ -199,6 +219,20 @@ public final class Passage implements StateOutput, AutoCloseable {
     @Override
     public void sendExtra(ByteBuffer extra) throws IOException {
         sink.extra(extra.order(ByteOrder.LITTLE_ENDIAN));
+    }
+
+    @Override
+    public void sendPages(PooledBuffer table, List<MemorySegment> pages) throws IOException {
+        try {
+            sink.pages(table, pages);
+        } finally {
+            pool.release(table);
+        }
+    }
+
+    @Override
+    public void notice(String text) {
+        throw new IllegalStateException("there is nothing to tell: " + text);
     }
 
     /** Fails when a handler has kept a buffer. */

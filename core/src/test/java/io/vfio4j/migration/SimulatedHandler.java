@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
 import io.vfio4j.buffer.PooledBuffer;
+import io.vfio4j.stream.PageTable;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -27,6 +32,7 @@ final class SimulatedHandler implements StateHandler {
     private static final int PAGES = 24;
     private static final int INITIAL = 3;
     private static final int PIECE = 16;
+    private static final int MEMORY = 64;
     private static final int NO_PAGE = -1;
 
     /** What could wait: numbered from here downwards. */
@@ -40,6 +46,10 @@ final class SimulatedHandler implements StateHandler {
     private final List<SimulatedHandler> siblings;
     private final int[] pages = new int[PAGES];
     private final BitSet dirty = new BitSet();
+
+    /** What is sent from where it lies and put right where it belongs. */
+    private final MemorySegment memory = Arena.ofAuto().allocate(MEMORY);
+
     private Position position;
     private int initialLeft = INITIAL;
     private int acksWanted = 1;
@@ -192,10 +202,22 @@ final class SimulatedHandler implements StateHandler {
         while (initialLeft > 0 || !dirty.isEmpty()) {
             sendPiece(out);
         }
+        sendMemory(out);
         out.sendExtra(ByteBuffer.allocate(Integer.BYTES)
                 .order(java.nio.ByteOrder.LITTLE_ENDIAN)
                 .putInt(pieces)
                 .flip());
+    }
+
+    private void sendMemory(StateOutput out) throws IOException {
+        memory.fill((byte) pieces);
+        PooledBuffer table = out.acquire();
+        PageTable.Writer writer = new PageTable.Writer();
+        writer.begin(table);
+        writer.present(0, pieces);
+        writer.page(0);
+        table.length(writer.length());
+        out.sendPages(table, List.of(memory));
     }
 
     @Override
@@ -273,6 +295,22 @@ final class SimulatedHandler implements StateHandler {
             pages[page] = value;
         }
         initialLeft = piece.getInt();
+    }
+
+    @Override
+    public List<MemorySegment> placePages(ByteBuffer table) throws IOException {
+        PageTable.Reader reader = new PageTable.Reader();
+        reader.begin(table);
+        require(reader.next() && reader.isPresent() && reader.count() == 1, "placed by another table");
+        return List.of(memory);
+    }
+
+    @Override
+    public void loadPages(ByteBuffer table) throws IOException {
+        PageTable.Reader reader = new PageTable.Reader();
+        reader.begin(table);
+        require(reader.next() && reader.first() == pieces, "loaded pages out of order");
+        require(memory.get(JAVA_BYTE, memory.byteSize() - 1) == (byte) pieces, "loaded pages that are not in place");
     }
 
     @Override

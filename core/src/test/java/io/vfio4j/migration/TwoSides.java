@@ -24,6 +24,7 @@ public final class TwoSides {
     private final LibC libc;
     private Function<String, TransportAddress> sourceTo;
     private TransportAddress destinationFrom;
+    private VirtualMachine sourceMachine = sourceVm;
     private @Nullable OutgoingMigration outgoing;
     private @Nullable IncomingMigration incoming;
 
@@ -62,6 +63,12 @@ public final class TwoSides {
         return this;
     }
 
+    /** Sets the source's virtual machine, instead of one that only records. */
+    TwoSides of(VirtualMachine vm) {
+        sourceMachine = vm;
+        return this;
+    }
+
     /** Migrates between handlers that need nothing but memory, and fails unless both sides complete. */
     public static void migrate(List<? extends StateHandler> from, List<? extends StateHandler> to, Path folder)
             throws Exception {
@@ -89,8 +96,8 @@ public final class TwoSides {
             List<? extends StateHandler> to,
             MigrationParameters parametersHere)
             throws Exception {
-        OutgoingMigration source =
-                new OutgoingMigration(libc, from, sourceVm, parametersThere, SwitchoverPolicy.STANDARD, sourceEvents);
+        OutgoingMigration source = new OutgoingMigration(
+                libc, from, sourceMachine, parametersThere, SwitchoverPolicy.STANDARD, sourceEvents);
         IncomingMigration destination =
                 new IncomingMigration(libc, to, destinationVm, parametersHere, destinationEvents);
         outgoing = source;

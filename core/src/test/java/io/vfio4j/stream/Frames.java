@@ -28,6 +28,17 @@ final class Frames implements AutoCloseable {
         return bytes(encoder.encode(buffer, FrameKind.DATA));
     }
 
+    byte[] encodePages(FrameEncoder encoder, PageTable.Writer writer, long pageBytes, Runnable runs) {
+        writer.begin(buffer);
+        runs.run();
+        buffer.length(writer.length());
+        return bytes(encoder.encodePages(buffer, pageBytes));
+    }
+
+    void countPages(FrameDecoder decoder, long bytes) {
+        decoder.countPages(buffer, bytes);
+    }
+
     /** Decodes one whole frame; a frame cut short leaves what the buffer had held before, as a stalled read does. */
     FrameKind decode(FrameDecoder decoder, byte[] frame) throws StreamException {
         ByteBuffer header = decoder.headerOf(buffer);

@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -118,12 +119,56 @@ class GoldenStreamTest {
     }
 
     @Test
+    void shouldWriteTheGoldenTableOfPages() throws IOException {
+        byte[] golden = golden(FrameKind.PAGES);
+        PageTable.Writer writer = new PageTable.Writer();
+
+        byte[] frame = frames.encodePages(new FrameEncoder(1), writer, 2 * PageTable.PAGE_BYTES, () -> {
+            writer.present(0, 5);
+            writer.page(checksum(golden, golden.length - 2 * PageTable.PAGE_BYTES));
+            writer.page(checksum(golden, golden.length - PageTable.PAGE_BYTES));
+            writer.zero(1, 7, 1000);
+        });
+
+        assertThat(frame).isEqualTo(Arrays.copyOf(golden, golden.length - 2 * PageTable.PAGE_BYTES));
+    }
+
+    private static int checksum(byte[] bytes, int page) {
+        CRC32C crc = new CRC32C();
+        crc.update(bytes, page, PageTable.PAGE_BYTES);
+        return (int) crc.getValue();
+    }
+
+    @Test
+    void shouldReadTheGoldenTableOfPages() throws IOException {
+        byte[] golden = golden(FrameKind.PAGES);
+        FrameDecoder decoder = new FrameDecoder(1);
+        PageTable.Reader reader = new PageTable.Reader();
+
+        assertThat(frames.decode(decoder, Arrays.copyOf(golden, golden.length - 2 * PageTable.PAGE_BYTES)))
+                .isEqualTo(FrameKind.PAGES);
+
+        reader.begin(frames.payload(decoder));
+        assertThat(reader.next()).isTrue();
+        assertThat(reader.isPresent()).isTrue();
+        assertThat(List.of(reader.region(), reader.first(), reader.count())).isEqualTo(List.of(0, 5L, 2));
+        assertThat(reader.checksum(0)).isEqualTo(checksum(golden, golden.length - 2 * PageTable.PAGE_BYTES));
+        assertThat(reader.checksum(1)).isEqualTo(checksum(golden, golden.length - PageTable.PAGE_BYTES));
+        assertThat(reader.next()).isTrue();
+        assertThat(reader.isPresent()).isFalse();
+        assertThat(List.of(reader.region(), reader.first(), reader.count())).isEqualTo(List.of(1, 7L, 1000));
+        assertThat(reader.next()).isFalse();
+        frames.countPages(decoder, 2 * PageTable.PAGE_BYTES);
+        decoder.verifyTotals(1, new Message.End(1, 2 * PageTable.PAGE_BYTES));
+    }
+
+    @Test
     void shouldHaveAGoldenFileForEveryKind() throws IOException {
         for (FrameKind kind : FrameKind.values()) {
             assertThat(golden(kind)).startsWith('V', 'F', '4', 'J').hasSizeGreaterThanOrEqualTo(Frame.HEADER_BYTES);
         }
         assertThat(Arrays.stream(FrameKind.values()).map(FrameKind::code))
-                .containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17);
+                .containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18);
     }
 
     static Message read(FrameKind kind, ByteBuffer payload) throws StreamException {
@@ -136,7 +181,7 @@ class GoldenStreamTest {
             case LOADED, RUNNING -> Message.Timed.readFrom(kind, payload);
             case ACK_WANTED, ACK -> Message.Ack.readFrom(kind, payload);
             case COMPLETE -> Message.Complete.readFrom(payload);
-            case PING, COMMIT, SWITCHOVER, LATER, DATA, EXTRA -> new Message.Empty();
+            case PING, COMMIT, SWITCHOVER, LATER, DATA, EXTRA, PAGES -> new Message.Empty();
         };
     }
 

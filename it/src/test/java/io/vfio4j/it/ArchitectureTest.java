@@ -69,7 +69,7 @@ class ArchitectureTest {
             .whereLayer("transport")
             .mayOnlyAccessLayers("ffm")
             .whereLayer("migration")
-            .mayOnlyAccessLayers("ffm", "buffer", "device", "stream", "transport", "observe")
+            .mayOnlyAccessLayers("ffm", "buffer", "device", "dirty", "stream", "transport", "observe")
             .whereLayer("emulator")
             .mayOnlyAccessLayers("ffm", "buffer", "device", "stream", "transport", "observe", "migration")
             .whereLayer("cli")

@@ -132,6 +132,16 @@ class VfioDeviceHandlerTest {
         }
 
         @Override
+        public void sendPages(PooledBuffer table, List<MemorySegment> pages) {
+            throw new IllegalStateException("a device has no pages");
+        }
+
+        @Override
+        public void notice(String text) {
+            throw new IllegalStateException("there is nothing to tell: " + text);
+        }
+
+        @Override
         public void close() {
             pool.close();
         }

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.vfio4j.it;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.vfio4j.dirty.AddressRange;
+import io.vfio4j.dirty.DirtyTrackingException;
+import io.vfio4j.dirty.TranslatedTracker;
+import io.vfio4j.dirty.UserfaultTracker;
+import io.vfio4j.ffm.LibC;
+import io.vfio4j.ffm.MappedMemory;
+import io.vfio4j.migration.IncomingMigration;
+import io.vfio4j.migration.MigrationException;
+import io.vfio4j.migration.MigrationLimits.NotConverging;
+import io.vfio4j.migration.MigrationParameters;
+import io.vfio4j.migration.OutgoingMigration;
+import io.vfio4j.migration.SwitchoverPolicy;
+import io.vfio4j.migration.VirtualMachine;
+import io.vfio4j.migration.handler.GuestMemory;
+import io.vfio4j.migration.handler.GuestMemory.Region;
+import io.vfio4j.migration.handler.GuestMemoryHandler;
+import io.vfio4j.observe.LoadReport;
+import io.vfio4j.observe.MigrationListener;
+import io.vfio4j.observe.MigrationReport;
+import io.vfio4j.testing.LeakCheck;
+import io.vfio4j.transport.TransportAddress;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/**
+ * Guest memory of {@code -Dvfio4j.memory.mib} MiB, 128 unless told otherwise, that is written to at a part of the rate
+ * at which it goes over loopback, and watched by PAGEMAP_SCAN: it converges, or the migration says that it does not and
+ * the guest runs on. What each did is printed.
+ */
+@ExtendWith(LeakCheck.class)
+class GuestMemoryConvergenceTest {
+    private static final long SIZE = Long.getLong("vfio4j.memory.mib", 128) << 20;
+    private static final long PAGE = GuestMemory.PAGE_BYTES;
+    private static final long ADDRESS = 1L << 32;
+    private static final long WAIT_SECONDS = 300;
+    private static final int MOST_ROUNDS = 40;
+
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment source = map();
+    private final MemorySegment destination = map();
+    private final ExecutorService destinationRuns = Executors.newSingleThreadExecutor();
+    private final TranslatedTracker tracker = new TranslatedTracker(
+            new UserfaultTracker(LibC.system()),
+            List.of(new TranslatedTracker.Mapping(new AddressRange(ADDRESS, SIZE), source.address())));
+
+    private MemorySegment map() {
+        return MappedMemory.map(LibC.system(), SIZE, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS, -1, arena);
+    }
+
+    /** A guest that writes to one page after the other, at a rate. */
+    private static final class Writer implements VirtualMachine {
+        private static final long STEP_NANOS = 1_000_000;
+
+        private final MemorySegment memory;
+        private final double pagesPerNano;
+        private Thread cpu = new Thread();
+        private volatile boolean runs;
+        private long written;
+
+        Writer(MemorySegment memory, double bytesPerSecond) {
+            this.memory = memory;
+            this.pagesPerNano = bytesPerSecond / PAGE / TimeUnit.SECONDS.toNanos(1);
+        }
+
+        @Override
+        public void resume() {
+            runs = true;
+            cpu = new Thread(this::run, "vfio4j-test-cpu");
+            cpu.start();
+        }
+
+        private void run() {
+            long begin = System.nanoTime();
+            long before = written;
+            while (runs) {
+                long due = before + (long) ((System.nanoTime() - begin) * pagesPerNano);
+                while (written < due && runs) {
+                    memory.set(JAVA_LONG, written % (SIZE / PAGE) * PAGE + written % 512 * 8, ++written);
+                }
+                LockSupport.parkNanos(STEP_NANOS);
+            }
+        }
+
+        @Override
+        public void stop() {
+            runs = false;
+            try {
+                cpu.join();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    @BeforeEach
+    void needsAsynchronousWriteProtection() throws Exception {
+        try {
+            tracker.start(List.of(new AddressRange(ADDRESS, SIZE)), PAGE);
+            tracker.stop();
+        } catch (DirtyTrackingException e) {
+            assumeTrue(e.problem() != DirtyTrackingException.Problem.UNSUPPORTED, e.getMessage());
+            throw e;
+        }
+        for (long page = 0; page < SIZE / PAGE; page++) {
+            source.set(JAVA_LONG, page * PAGE + 8, page + 1);
+        }
+    }
+
+    @AfterEach
+    void close() {
+        destinationRuns.close();
+        tracker.close();
+        arena.close();
+    }
+
+    /** Migrates; null when it did not converge. */
+    private @Nullable MigrationReport migrate(VirtualMachine vm, GuestMemoryHandler from) throws Exception {
+        MigrationParameters parameters = MigrationParameters.builder()
+                .downtimeLimit(Duration.ofMillis(300))
+                .maxRounds(MOST_ROUNDS)
+                .whenNotConverging(NotConverging.GIVE_UP)
+                .build();
+        CompletableFuture<String> listening = new CompletableFuture<>();
+        IncomingMigration incoming = new IncomingMigration(
+                LibC.system(),
+                List.of(new GuestMemory(List.of(Region.of("ram", ADDRESS, destination))).handler("ram")),
+                VirtualMachine.NONE,
+                parameters,
+                new MigrationListener() {
+                    @Override
+                    public void onListening(String address) {
+                        listening.complete(address);
+                    }
+                });
+        Future<LoadReport> loaded =
+                destinationRuns.submit(() -> incoming.run(TransportAddress.parse("tcp:127.0.0.1:0")));
+        OutgoingMigration outgoing = new OutgoingMigration(
+                LibC.system(), List.of(from), vm, parameters, SwitchoverPolicy.STANDARD, MigrationListener.NONE);
+        try {
+            MigrationReport report =
+                    outgoing.run(TransportAddress.parse(listening.get(WAIT_SECONDS, TimeUnit.SECONDS)));
+            loaded.get(WAIT_SECONDS, TimeUnit.SECONDS);
+            return report;
+        } catch (MigrationException e) {
+            assertThat(e.reason()).isEqualTo(MigrationException.Reason.NOT_CONVERGED);
+            assertThat(e).hasMessageContaining("pre-copy does not converge");
+            try {
+                loaded.get(WAIT_SECONDS, TimeUnit.SECONDS);
+            } catch (ExecutionException failed) {
+                assertThat(failed).hasCauseInstanceOf(MigrationException.class);
+            }
+            return null;
+        }
+    }
+
+    private static String digest(MemorySegment memory) throws Exception {
+        MessageDigest digest = MessageDigest.getInstance("SHA-256");
+        for (long at = 0; at < SIZE; at += 1 << 20) {
+            digest.update(memory.asSlice(at, 1 << 20).asByteBuffer());
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    @Test
+    void shouldConvergeOrSayThatItDoesNotAtAnyRateOfWrites() throws Exception {
+        MigrationReport idle = migrate(VirtualMachine.NONE, memory().handler("ram"));
+        assertThat(idle).isNotNull();
+        long link = idle == null ? 0 : idle.preCopyBytesPerSecond();
+        for (double part : new double[] {0.2, 0.5, 0.9}) {
+            GuestMemory memory = memory();
+            GuestMemoryHandler handler = memory.handler("ram");
+            Writer writer = new Writer(source, part * link);
+            writer.resume();
+            MigrationReport report = null;
+            try {
+                report = migrate(writer, handler);
+                assertThat(writer.runs).as("the guest runs at one side").isEqualTo(report == null);
+            } finally {
+                writer.stop();
+            }
+            GuestMemory.Statistics statistics = memory.statistics(List.of(handler));
+            System.out.printf(
+                    "%d MiB, writes at %.1f of %d MiB/s: %s; %d MiB went again, %d collections, became dirty at %d "
+                            + "MiB/s%n",
+                    SIZE >> 20,
+                    part,
+                    link >> 20,
+                    report == null
+                            ? "does not converge in " + MOST_ROUNDS + " rounds"
+                            : "converged in " + report.rounds() + " rounds, downtime "
+                                    + report.downtime().total() / 1_000_000 + " ms",
+                    statistics.resentBytes() >> 20,
+                    statistics.collections(),
+                    statistics.dirtyBytesPerSecond() >> 20);
+            if (report != null) {
+                assertThat(digest(destination)).as("at %s of the rate", part).isEqualTo(digest(source));
+            }
+        }
+    }
+
+    private GuestMemory memory() {
+        return new GuestMemory(List.of(Region.of("ram", ADDRESS, source)), tracker);
+    }
+}
