@@ -125,6 +125,13 @@ abstract class OutgoingCommand extends ReportingCommand {
                         + "virtual machine loses its state when this process ends.")
         WhenInDoubt whenInDoubt = WhenInDoubt.KEEP_STOPPED;
 
+        @Option(
+                names = "--zero-copy",
+                description =
+                        "Send over TCP without the kernel's copy (MSG_ZEROCOPY): it pays on a fast link. To a peer "
+                                + "on this host the kernel copies all the same.")
+        boolean zeroCopy;
+
         Send(Environment environment) {
             super(environment);
         }
@@ -140,7 +147,13 @@ abstract class OutgoingCommand extends ReportingCommand {
             if (peer instanceof TransportAddress.Tcp tcp && tcp.port() == 0) {
                 throw new OutgoingOptions.BadValue("PEER", "'" + peer + "' has port 0", "the port that it listens on");
             }
-            return peer;
+            if (!zeroCopy) {
+                return peer;
+            }
+            if (peer instanceof TransportAddress.Tcp tcp) {
+                return new TransportAddress.Tcp(tcp.host(), tcp.port(), true);
+            }
+            throw new OutgoingOptions.BadValue("--zero-copy", "'" + peer + "' is not reached by TCP", "tcp:HOST:PORT");
         }
 
         @Override

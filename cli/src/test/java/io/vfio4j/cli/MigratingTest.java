@@ -206,6 +206,18 @@ class MigratingTest {
     }
 
     @Test
+    void shouldSendWithoutTheKernelsCopy() throws Exception {
+        CliRun receiver = CliRun.start("receive", "emulated:size=32MiB", "tcp:127.0.0.1:0", "--json");
+        CliRun sender = CliRun.of("send", "emulated:size=32MiB", receiver.awaitListening(), "--zero-copy", "--json")
+                .succeeds();
+        receiver.succeeds();
+
+        assertThat(sender.json().get("digest"))
+                .isNotNull()
+                .isEqualTo(receiver.json().get("digest"));
+    }
+
+    @Test
     void shouldBeInDoubtWhenCommitIsLost() throws Exception {
         CliRun receiver = CliRun.start("receive", "emulated:size=4MiB", "tcp:127.0.0.1:0", "--json");
         try (CuttingRelay network = new CuttingRelay(receiver.awaitListening(), FrameKind.COMMIT)) {

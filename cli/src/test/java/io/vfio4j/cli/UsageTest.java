@@ -50,6 +50,7 @@ class UsageTest {
             send emulated tcp:host                            | tcp:host          | tcp:HOST:PORT
             send emulated tcp:host:70000                      | tcp:host:70000    | tcp:HOST:PORT
             send emulated tcp:host:0                          | tcp:host:0        | listens
+            send emulated unix:there --zero-copy              | --zero-copy       | tcp:HOST:PORT
             send emulated udp:host:1                          | udp:host:1        | unix:PATH
             send emulated unix:                               | unix:             | unix:PATH
             send emulated file:there                          | file:there        | save and load

@@ -85,14 +85,23 @@ final class BufferExchange {
         throwFailure();
     }
 
+    /** Consumer: takes the next buffer; null when there is none now. */
+    @Nullable
+    PooledBuffer poll() {
+        PooledBuffer buffer = slots.get(takeAt);
+        if (buffer != null) {
+            slots.set(takeAt, null);
+            takeAt = next(takeAt);
+        }
+        return buffer;
+    }
+
     /** Consumer: takes the next buffer, waiting for it; null when nothing more will come. */
     @Nullable
     PooledBuffer take() throws IOException {
         while (true) {
-            PooledBuffer buffer = slots.get(takeAt);
+            PooledBuffer buffer = poll();
             if (buffer != null) {
-                slots.set(takeAt, null);
-                takeAt = next(takeAt);
                 return buffer;
             }
             throwFailure();

@@ -36,25 +36,38 @@ sealed interface ChunkSender extends AutoCloseable {
     /** Sends on the caller's thread: best where reading and sending would share a processor anyway. */
     final class Direct implements ChunkSender {
         private final BufferPool pool;
-        private final FrameChannel channel;
+        private final InFlight inFlight;
 
         Direct(BufferPool pool, FrameChannel channel) {
             this.pool = pool;
-            this.channel = channel;
+            this.inFlight = new InFlight(channel, pool.count());
         }
 
         @Override
-        public @Nullable PooledBuffer tryAcquire() {
+        public @Nullable PooledBuffer tryAcquire() throws IOException {
+            releaseWritten();
             return pool.tryAcquire();
         }
 
         @Override
-        public PooledBuffer acquire() {
-            PooledBuffer buffer = pool.tryAcquire();
+        public PooledBuffer acquire() throws IOException {
+            PooledBuffer buffer = tryAcquire();
+            if (buffer == null && !inFlight.isEmpty()) {
+                pool.release(inFlight.await());
+                buffer = pool.tryAcquire();
+            }
             if (buffer == null) {
                 throw new IllegalStateException("one buffer at a time is in use, yet none is free");
             }
             return buffer;
+        }
+
+        private void releaseWritten() throws IOException {
+            PooledBuffer written = inFlight.poll();
+            while (written != null) {
+                pool.release(written);
+                written = inFlight.poll();
+            }
         }
 
         @Override
@@ -64,30 +77,41 @@ sealed interface ChunkSender extends AutoCloseable {
 
         @Override
         public void send(PooledBuffer chunk) throws IOException {
+            boolean sent = false;
             try {
-                channel.sendData(chunk);
+                inFlight.write(chunk);
+                sent = true;
             } finally {
-                pool.release(chunk);
+                if (!sent) {
+                    pool.release(chunk);
+                }
             }
+            releaseWritten();
         }
 
         @Override
         public void flush() {}
 
         @Override
-        public void close() {}
+        public void close() {
+            PooledBuffer abandoned = inFlight.abandon();
+            while (abandoned != null) {
+                pool.release(abandoned);
+                abandoned = inFlight.abandon();
+            }
+        }
     }
 
     /** Sends on a thread of its own, while the caller reads the next chunk. */
     final class Overlapped implements ChunkSender {
         private final BufferPool pool;
-        private final FrameChannel channel;
+        private final InFlight inFlight;
         private final BufferExchange exchange;
         private final Execution.Task task;
 
         Overlapped(Execution execution, BufferPool pool, FrameChannel channel) {
             this.pool = pool;
-            this.channel = channel;
+            this.inFlight = new InFlight(channel, pool.count());
             this.exchange = new BufferExchange(pool);
             this.task = execution.start("send", this::run);
         }
@@ -123,7 +147,7 @@ sealed interface ChunkSender extends AutoCloseable {
                 while (chunk != null) {
                     boolean sent = false;
                     try {
-                        channel.sendData(chunk);
+                        inFlight.write(chunk);
                         sent = true;
                     } finally {
                         if (!sent) {
@@ -132,8 +156,7 @@ sealed interface ChunkSender extends AutoCloseable {
                             pool.release(chunk);
                         }
                     }
-                    exchange.recycle(chunk);
-                    chunk = exchange.take();
+                    chunk = next();
                 }
             } catch (IOException e) {
                 exchange.fail(e);
@@ -142,10 +165,30 @@ sealed interface ChunkSender extends AutoCloseable {
             }
         }
 
+        /** Takes the next chunk. What has gone is recycled meanwhile: all of it, before this waits for another one. */
+        private @Nullable PooledBuffer next() throws IOException {
+            PooledBuffer written = inFlight.poll();
+            while (written != null) {
+                exchange.recycle(written);
+                written = inFlight.poll();
+            }
+            PooledBuffer chunk = exchange.poll();
+            while (chunk == null && !inFlight.isEmpty()) {
+                exchange.recycle(inFlight.await());
+                chunk = exchange.poll();
+            }
+            return chunk == null ? exchange.take() : chunk;
+        }
+
         @Override
         public void close() {
             exchange.finish();
             task.join();
+            PooledBuffer abandoned = inFlight.abandon();
+            while (abandoned != null) {
+                pool.release(abandoned);
+                abandoned = inFlight.abandon();
+            }
             exchange.clear();
         }
     }

@@ -7,6 +7,7 @@ import io.vfio4j.stream.StreamException;
 import io.vfio4j.transport.TransportException;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -16,7 +17,8 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The handlers of a migration at work: each step is done by all of them beside each other, and is over when all are.
+ * The handlers of a migration, or its virtual machine, at work: each step is done by all of them beside each other, and
+ * is over when all are.
  *
  * <p>For the migration's thread.
  *
@@ -28,6 +30,11 @@ final class Crew<M extends Crew.Member> {
         String name();
 
         Worker worker();
+
+        /** What a person is to do about it when nobody knows what it does. */
+        default String remedy() {
+            return "reset it when it answers again";
+        }
     }
 
     /** What each member does in a step. */
@@ -74,8 +81,8 @@ final class Crew<M extends Crew.Member> {
 
     private static final long FOREVER = Long.MAX_VALUE / 2;
 
-    /** The first one finds the code cold. */
-    private static final int EMPTY_STEPS = 3;
+    /** The first one finds the code cold. Odd, so that one is in the middle. */
+    private static final int EMPTY_STEPS = 5;
 
     private final Execution execution;
     private final long limitNanos;
@@ -154,7 +161,8 @@ final class Crew<M extends Crew.Member> {
      * Does a step.
      *
      * @param name what a {@link StateHandler} calls it
-     * @param atFailure what to do when the first member fails, so that the others end soon
+     * @param atFailure what to do when the first member fails or nobody wants to wait any more, so that the others end
+     *     soon
      * @throws MigrationException the first failure, when all have ended; the others' are suppressed in it
      */
     void all(String name, Step<M> step, Runnable atFailure) throws MigrationException {
@@ -170,7 +178,7 @@ final class Crew<M extends Crew.Member> {
             execution.await(
                     nextDeadline(told),
                     () -> isIdle() || (!wait && members.stream().anyMatch(this::hasFailedNow)));
-            if (!told && hasFailed()) {
+            if (!told && (hasFailed() || impatient.getAsBoolean())) {
                 told = true;
                 closeGate();
                 atFailure.run();
@@ -193,15 +201,19 @@ final class Crew<M extends Crew.Member> {
         }
     }
 
-    /** Tries how long a step takes in which nobody has anything to do: to wake all threads up and to hear from them. */
+    /**
+     * Tries how long a step takes in which nobody has anything to do: to wake all threads up and to hear from them. As
+     * a rule, and not at best: in the downtime there are several, and none gets a second try.
+     */
     long emptyStepNanos() throws MigrationException {
-        long fastest = Long.MAX_VALUE;
+        long[] nanos = new long[EMPTY_STEPS];
         for (int i = 0; i < EMPTY_STEPS; i++) {
             long begin = execution.nanoTime();
             all("wake up", member -> {}, () -> {});
-            fastest = Math.min(fastest, execution.nanoTime() - begin);
+            nanos[i] = execution.nanoTime() - begin;
         }
-        return fastest;
+        Arrays.sort(nanos);
+        return nanos[EMPTY_STEPS / 2];
     }
 
     /** Does a step although members may fail, and says which did. */
@@ -279,7 +291,8 @@ final class Crew<M extends Crew.Member> {
                                 Reason.DEVICE,
                                 member.name() + ": it does not answer ("
                                         + member.worker().step()
-                                        + "); nobody knows what it does, so reset it when it answers again")));
+                                        + "); nobody knows what it does, so "
+                                        + member.remedy())));
             } else if (failure != null) {
                 troubles.add(new Trouble<>(member, named(member.name(), failure)));
             }

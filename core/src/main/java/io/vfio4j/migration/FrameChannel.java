@@ -78,23 +78,40 @@ final class FrameChannel implements AutoCloseable {
         connection.readsWait(wait);
     }
 
-    /** Sends a chunk of state, or a table and the pages that it lists. The buffer stays the caller's. */
-    void sendData(PooledBuffer chunk) throws TransportException {
+    /**
+     * Sends a chunk of state, or a table and the pages that it lists. The buffer stays the caller's, and as it is until
+     * {@link #isWritten}.
+     *
+     * @return what to ask by
+     */
+    long sendData(PooledBuffer chunk) throws TransportException {
         List<MemorySegment> pages = chunk.pages();
         sending.lock();
         try {
             if (pages == null) {
-                connection.write(encoder.encode(chunk, FrameKind.DATA));
-            } else if (pages.isEmpty()) {
+                return connection.writeInPlace(encoder.encode(chunk, FrameKind.DATA));
+            }
+            if (pages.isEmpty()) {
                 connection.write(encoder.encodePages(chunk, 0));
             } else {
                 ByteBuffer[] all = buffers(pages, 1);
                 all[0] = encoder.encodePages(chunk, bytes(pages));
                 connection.write(all);
             }
+            return 0;
         } finally {
             sending.unlock();
         }
+    }
+
+    /** Tells whether a chunk's memory is free again. The thread that sends. */
+    boolean isWritten(long write) throws TransportException {
+        return connection.isWritten(write);
+    }
+
+    /** Waits until a chunk's memory is free again. The thread that sends. */
+    void awaitWritten(long write) throws TransportException {
+        connection.awaitWritten(write);
     }
 
     /** How many bytes pages are. */

@@ -26,9 +26,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * Loads the state of all handlers from a peer or a file, and runs them only when the other side has let go of it.
  *
- * <p>{@link #run} does its work on a thread for each handler and waits for them on the calling thread, which makes the
- * calls of the virtual machine and the listener. Any thread may {@link #cancel} and look at the {@link #statistics} and
- * {@link #phases}. The handlers and the virtual machine stay the caller's. One object, one migration.
+ * <p>{@link #run} does its work on a thread for each handler and one for the virtual machine, and waits for them on the
+ * calling thread, which makes the calls of the listener. Any thread may {@link #cancel} and look at the
+ * {@link #statistics} and {@link #phases}. The handlers and the virtual machine stay the caller's. One object, one
+ * migration.
  *
  * <p>Until COMMIT, a failure discards what was loaded into any handler: none ever runs with half a state, or without
  * the others. When all runs here, what the source has that could wait is loaded; what of it does not come is told by
@@ -52,6 +53,7 @@ public final class IncomingMigration {
 
     private final LibC libc;
     private final List<StateHandler> handlers;
+    private final List<KnownHandler> known;
     private final GuardedMachine vm;
     private final MigrationParameters parameters;
     private final MigrationListener listener;
@@ -91,10 +93,11 @@ public final class IncomingMigration {
             Execution execution) {
         this.libc = libc;
         this.handlers = List.copyOf(handlers);
-        this.vm = new GuardedMachine(vm);
+        this.known = KnownHandler.of(this.handlers);
         this.parameters = parameters;
         this.listener = new UnfailingListener(listener);
         this.execution = execution;
+        this.vm = new GuardedMachine(vm, execution, parameters, this::isCancelled);
         this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), this::isCancelled);
         this.phases = new PhaseTimes(execution::nanoTime, this::bytes);
     }
@@ -118,9 +121,11 @@ public final class IncomingMigration {
         try {
             memory = MemoryPart.take(parameters, execution, this::isCancelled);
             requireNotCancelled();
-            Offers.of(handlers);
+            Offers.requireCount(handlers);
+            lone("introduce", known, KnownHandler.introduction());
+            Offers.of(known);
             OutgoingPeerLink.requireConnections(from, handlers.size());
-            LoneHandler.all(handlers, "prepare", StateHandler::prepare, execution, parameters, this::isCancelled);
+            lone("prepare", known, List.of(KnownHandler.PREPARE));
             try (Transport transport = execution.openTransport()) {
                 IncomingLink opened = IncomingLink.open(libc, from, parameters, execution, transport, listener);
                 try {
@@ -131,6 +136,7 @@ public final class IncomingMigration {
                     for (Crew.Trouble<IncomingStream> trouble : crew.dismiss()) {
                         listener.onNotice("cleaning up failed: " + MigrationException.message(trouble.failure()));
                     }
+                    vm.close();
                     opened.free();
                 }
             }
@@ -201,12 +207,13 @@ public final class IncomingMigration {
         Message.Hello hello = from.awaitHello();
         requireFits(hello, from);
         try {
-            for (StateHandler handler : Offers.match(hello.offers(), handlers)) {
+            for (KnownHandler handler : Offers.match(hello.offers(), known)) {
                 crew.add(new IncomingStream(handler, execution));
             }
             crew.all("rehearse", IncomingStream::rehearse, () -> {});
             crew.all("loadSetup", stream -> stream.setUp(poolFor(hello.chunkBytes())), () -> {});
             from.accept(hello, rehearsed(crew.emptyStepNanos()));
+            vm.open();
             enter(Phase.RECEIVING);
             long receiving = execution.nanoTime();
             receive(from);
@@ -240,6 +247,11 @@ public final class IncomingMigration {
         } catch (RuntimeException | Error e) {
             throw failed(new IOException("unexpected: " + e, e), from);
         }
+    }
+
+    private void lone(String task, List<KnownHandler> some, List<Crew.Named<KnownHandler>> steps)
+            throws MigrationException {
+        LoneHandler.all(task, some, steps, execution, parameters, this::isCancelled);
     }
 
     /**
@@ -353,7 +365,12 @@ public final class IncomingMigration {
 
     /** Why this source's state cannot be loaded here, or null. */
     private @Nullable String misfit(Message.Hello hello) throws MigrationException {
-        String misfit = Offers.misfit(hello.offers(), handlers);
+        String mismatch = Offers.mismatch(hello.offers(), known);
+        if (mismatch != null) {
+            return mismatch;
+        }
+        lone("compare", known, List.of(new Crew.Named<>("misfit", handler -> Offers.compare(hello.offers(), handler))));
+        String misfit = Offers.misfit(hello.offers(), known);
         if (misfit != null) {
             return misfit;
         }
@@ -430,9 +447,12 @@ public final class IncomingMigration {
         String lost = troubles.stream()
                 .map(trouble -> MigrationException.message(trouble.failure()))
                 .collect(Collectors.joining("; "));
+        String here = vm.hangs()
+                ? "nobody knows whether the virtual machine will run here: see to it that it does not"
+                : "the virtual machine does not run here either";
         listener.onNotice(
                 holdsState
-                        ? "the source has let go, and the virtual machine does not run here either; its state is held "
+                        ? "the source has let go, and " + here + "; its state is held "
                                 + "here: do not close the devices before the source is resolved"
                         : "the source has let go, and not all of the state could be kept here (" + lost
                                 + "): the source alone still holds it all; resolve it there as RESUME_SOURCE");

@@ -60,7 +60,13 @@ final class IncomingPeerLink implements IncomingLink {
 
     @Override
     public Message.Hello awaitHello() throws IOException {
-        return firstFrame(parameters.acceptLimit(), FIRST_FRAME_LIMIT, Frame.CONTROL_STREAM, this::hello);
+        return firstFrame(parameters.acceptLimit(), strangerLimit(), Frame.CONTROL_STREAM, this::hello);
+    }
+
+    /** A source that waits behind a stranger is not to lose patience with this side meanwhile. */
+    private Duration strangerLimit() {
+        Duration half = parameters.peerLimit().dividedBy(2);
+        return half.compareTo(FIRST_FRAME_LIMIT) < 0 ? half : FIRST_FRAME_LIMIT;
     }
 
     private Message.Hello hello(FrameChannel channel) throws IOException {

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /** One handler at the destination, and the thread that its calls are made on. */
 final class IncomingStream implements Crew.Member {
+    private final String name;
     private final StateHandler handler;
     private final Execution execution;
     private final Worker worker;
@@ -35,15 +36,16 @@ final class IncomingStream implements Crew.Member {
     private volatile boolean later;
     private @Nullable BufferPool pool;
 
-    IncomingStream(StateHandler handler, Execution execution) {
-        this.handler = handler;
+    IncomingStream(KnownHandler known, Execution execution) {
+        this.name = known.name();
+        this.handler = known.handler();
         this.execution = execution;
-        this.worker = new Worker(execution, "load", handler.name(), this::end);
+        this.worker = new Worker(execution, "load", name, this::end);
     }
 
     @Override
     public String name() {
-        return handler.name();
+        return name;
     }
 
     @Override

@@ -10,28 +10,31 @@ import java.util.function.BooleanSupplier;
  * @param handler the handler
  * @param worker its thread
  */
-record LoneHandler(StateHandler handler, Worker worker) implements Crew.Member {
+record LoneHandler(KnownHandler handler, Worker worker) implements Crew.Member {
 
     /**
-     * Does a step with all of them beside each other.
+     * Does steps with all of them beside each other, each when all have done the one before.
      *
+     * @param task what that is about, for the threads' names
      * @param impatient whether nobody wants to wait so long any more
      * @throws MigrationException the first failure, when all have ended; the others' are suppressed in it
      */
     static void all(
-            List<StateHandler> handlers,
-            String name,
-            Crew.Step<StateHandler> step,
+            String task,
+            List<KnownHandler> handlers,
+            List<Crew.Named<KnownHandler>> steps,
             Execution execution,
             MigrationParameters parameters,
             BooleanSupplier impatient)
             throws MigrationException {
         Crew<LoneHandler> crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), impatient);
         try {
-            for (StateHandler handler : handlers) {
-                crew.add(new LoneHandler(handler, new Worker(execution, name, handler.name(), null)));
+            for (KnownHandler handler : handlers) {
+                crew.add(new LoneHandler(handler, new Worker(execution, task, handler.name(), null)));
             }
-            crew.all(name, lone -> step.run(lone.handler), () -> {});
+            for (Crew.Named<KnownHandler> step : steps) {
+                crew.all(step.name(), lone -> step.step().run(lone.handler), () -> {});
+            }
         } finally {
             crew.dismiss();
         }

@@ -18,8 +18,9 @@ import org.jspecify.annotations.Nullable;
  * @param limits what to keep to, as long as {@link OutgoingMigration#limits} does not change it
  * @param peerLimit how long the other side may be silent
  * @param acceptLimit how long a destination waits for its source
- * @param handlerLimit how long one call of a handler, or one piece of it, may take: a driver that takes longer has
- *     failed. To be shorter than {@code peerLimit} at both sides, for the peer hears nothing meanwhile; 25 s by default
+ * @param handlerLimit how long one call of a handler, or one piece of it, or one call of the virtual machine may take:
+ *     what takes longer has failed. To be shorter than {@code peerLimit} at both sides, for the peer hears nothing
+ *     meanwhile; 25 s by default
  * @param switchoverAck whether the destination's handlers say when they are ready for the switchover
  * @param allowDevicesWithoutP2p whether several devices may migrate although one of them cannot be kept from
  *     peer-to-peer DMA
@@ -27,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param memory what several migrations of this process share, beside the bound of each; null for no other bound
  * @param executor what runs this migration's threads; by default the library's own. Each piece of work that it is given
  *     must begin at once, on a thread of its own, and lasts as long as the migration: at the source one for each
- *     handler and two more, at the destination one for each and one more; where reading and sending overlap, two for
+ *     handler and three more, at the destination one for each and two more; where reading and sending overlap, two for
  *     each. Before them, and when a doubt is resolved, one for each handler that ends soon
  * @param overlap whether reading one chunk overlaps with sending the one before it, on a thread of its own
  */

@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -17,39 +16,29 @@ import org.jspecify.annotations.Nullable;
 final class Offers {
     private Offers() {}
 
-    /** Makes the source's offers, which also checks the handlers' names and descriptions. */
-    static List<Message.Offer> of(List<StateHandler> handlers) throws MigrationException {
+    /** Refuses a number of handlers that no HELLO has room for. */
+    static void requireCount(List<StateHandler> handlers) throws MigrationException {
         if (handlers.isEmpty() || handlers.size() > Message.Hello.MAX_OFFERS) {
             throw new MigrationException(
                     Reason.DEVICE,
                     "a migration has 1 to " + Message.Hello.MAX_OFFERS + " handlers, not " + handlers.size());
         }
+    }
+
+    /** Makes the source's offers, which also checks the handlers' names and descriptions. */
+    static List<Message.Offer> of(List<KnownHandler> handlers) throws MigrationException {
         Set<String> names = new HashSet<>();
         List<Message.Offer> offers = new ArrayList<>();
-        for (StateHandler handler : handlers) {
+        for (KnownHandler handler : handlers) {
             if (!names.add(handler.name())) {
                 throw new MigrationException(Reason.DEVICE, handler.name() + ": two handlers have this name");
             }
-            Description description = ask(handler, StateHandler::description);
+            Description description = handler.description();
             requireFits(handler.name(), description);
             offers.add(new Message.Offer(
                     handler.name(), description.kind(), description.version(), description.attributes()));
         }
         return offers;
-    }
-
-    /**
-     * Asks a handler for something that it knows.
-     *
-     * @throws MigrationException in the handler's name, when it throws something instead of answering
-     */
-    static <T extends @Nullable Object> T ask(StateHandler handler, Function<StateHandler, T> question)
-            throws MigrationException {
-        try {
-            return question.apply(handler);
-        } catch (RuntimeException | Error e) {
-            throw new MigrationException(Reason.DEVICE, handler.name() + ": unexpected: " + e, e);
-        }
     }
 
     private static void requireFits(String name, Description description) throws MigrationException {
@@ -66,17 +55,17 @@ final class Offers {
     }
 
     /** Finds the handler for each offer, in the offers' order. */
-    static List<StateHandler> match(List<Message.Offer> offers, List<StateHandler> handlers) {
+    static List<KnownHandler> match(List<Message.Offer> offers, List<KnownHandler> handlers) {
         return offers.stream()
                 .flatMap(offer ->
                         handlers.stream().filter(handler -> handler.name().equals(offer.name())))
                 .toList();
     }
 
-    /** Why the offers cannot be loaded into the handlers, or null. */
-    static @Nullable String misfit(List<Message.Offer> offers, List<StateHandler> handlers) throws MigrationException {
+    /** Why the offers are not for just these handlers, or null. */
+    static @Nullable String mismatch(List<Message.Offer> offers, List<KnownHandler> handlers) {
         List<String> offered = offers.stream().map(Message.Offer::name).toList();
-        List<String> here = handlers.stream().map(StateHandler::name).toList();
+        List<String> here = handlers.stream().map(KnownHandler::name).toList();
         List<String> lacking = Stream.concat(
                         offered.stream().filter(name -> !here.contains(name)).map(name -> name + " is missing here"),
                         here.stream()
@@ -86,20 +75,24 @@ final class Offers {
         if (!lacking.isEmpty()) {
             return String.join(", ", lacking);
         }
-        if (new HashSet<>(offered).size() != offered.size()) {
-            return "the source offers one name twice: " + String.join(", ", offered);
-        }
-        List<String> misfits = new ArrayList<>();
-        List<StateHandler> inOrder = match(offers, handlers);
-        for (int i = 0; i < offers.size(); i++) {
-            Message.Offer offer = offers.get(i);
-            StateHandler handler = inOrder.get(i);
-            Description source = new Description(offer.kind(), offer.version(), offer.attributes());
-            String misfit = ask(handler, asked -> asked.misfit(source));
-            if (misfit != null) {
-                misfits.add(handler.name() + ": " + misfit);
-            }
-        }
+        return new HashSet<>(offered).size() == offered.size()
+                ? null
+                : "the source offers one name twice: " + String.join(", ", offered);
+    }
+
+    /** Lets a handler compare the offer of its name. */
+    static void compare(List<Message.Offer> offers, KnownHandler handler) {
+        offers.stream()
+                .filter(offer -> offer.name().equals(handler.name()))
+                .forEach(offer -> handler.compare(new Description(offer.kind(), offer.version(), offer.attributes())));
+    }
+
+    /** Why the offers' state does not fit, by what the handlers have found, in the offers' order; or null. */
+    static @Nullable String misfit(List<Message.Offer> offers, List<KnownHandler> handlers) {
+        List<String> misfits = match(offers, handlers).stream()
+                .filter(handler -> handler.misfit() != null)
+                .map(handler -> handler.name() + ": " + handler.misfit())
+                .toList();
         return misfits.isEmpty() ? null : String.join("; ", misfits);
     }
 }

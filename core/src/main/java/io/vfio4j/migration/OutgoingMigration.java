@@ -19,7 +19,6 @@ import io.vfio4j.stream.Message;
 import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +29,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -37,8 +37,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Moves the state of all handlers away, to a peer or into a file, and lets go of it only when the other side has it.
  *
- * <p>{@link #run} does its work on a thread for each handler and waits for them on the calling thread, which makes the
- * calls of the virtual machine and the listener. Any thread may {@link #cancel}, {@link #proceed}, change the
+ * <p>{@link #run} does its work on a thread for each handler and one for the virtual machine, and waits for them on the
+ * calling thread, which makes the calls of the listener. Any thread may {@link #cancel}, {@link #proceed}, change the
  * {@link #limits} and look at the {@link #statistics} and {@link #phases}. The handlers and the virtual machine stay
  * the caller's. One object, one migration.
  *
@@ -77,6 +77,7 @@ public final class OutgoingMigration {
 
     private final LibC libc;
     private final List<StateHandler> handlers;
+    private final List<KnownHandler> known;
     private final GuardedMachine vm;
     private final MigrationParameters parameters;
     private final SwitchoverPolicy policy;
@@ -104,6 +105,7 @@ public final class OutgoingMigration {
     private int throttledRound;
     private boolean runs;
     private boolean vmStopped;
+    private boolean aborted;
 
     /**
      * Prepares a migration; nothing is touched before {@link #run}.
@@ -135,11 +137,12 @@ public final class OutgoingMigration {
             Execution execution) {
         this.libc = libc;
         this.handlers = List.copyOf(handlers);
-        this.vm = new GuardedMachine(vm);
+        this.known = KnownHandler.of(this.handlers);
         this.parameters = parameters;
         this.policy = policy;
         this.listener = new UnfailingListener(listener);
         this.execution = execution;
+        this.vm = new GuardedMachine(vm, execution, parameters, this::isCancelled);
         this.limits = parameters.limits();
         this.mayProceed = !parameters.pauseBeforeSwitchover();
         this.crew = new Crew<>(execution, parameters.handlerLimit().toNanos(), this::isCancelled);
@@ -165,7 +168,9 @@ public final class OutgoingMigration {
         try {
             memory = MemoryPart.take(parameters, execution, this::isCancelled);
             requireNotCancelled();
-            List<Message.Offer> offers = Offers.of(handlers);
+            Offers.requireCount(handlers);
+            lone("introduce", KnownHandler.introduction(), this::isCancelled);
+            List<Message.Offer> offers = Offers.of(known);
             OutgoingPeerLink.requireConnections(to, handlers.size());
             int chunks = parameters.chunksFor(handlers.size());
             prepare();
@@ -181,6 +186,7 @@ public final class OutgoingMigration {
                     for (Crew.Trouble<OutgoingStream> trouble : troubles) {
                         listener.onNotice("cleaning up failed: " + MigrationException.message(trouble.failure()));
                     }
+                    vm.close();
                     opened.free();
                 }
             }
@@ -290,11 +296,18 @@ public final class OutgoingMigration {
             throw unresolved(e);
         } catch (RuntimeException | Error e) {
             throw unresolved(new IOException("unexpected: " + e, e));
+        } finally {
+            vm.close();
         }
     }
 
     private void resolve(String name, Crew.Step<StateHandler> step) throws MigrationException {
-        LoneHandler.all(handlers, name, step, execution, parameters, () -> false);
+        lone("resolve", List.of(new Crew.Named<>(name, known -> step.run(known.handler()))), () -> false);
+    }
+
+    private void lone(String task, List<Crew.Named<KnownHandler>> steps, BooleanSupplier impatient)
+            throws MigrationException {
+        LoneHandler.all(task, known, steps, execution, parameters, impatient);
     }
 
     private MigrationException unresolved(IOException e) {
@@ -305,22 +318,15 @@ public final class OutgoingMigration {
     }
 
     private void prepare() throws IOException {
-        LoneHandler.all(handlers, "prepare", StateHandler::prepare, execution, parameters, this::isCancelled);
-        List<StateHandler> devices = new ArrayList<>();
-        List<StateHandler> withoutP2p = new ArrayList<>();
-        List<StateHandler> stopped = new ArrayList<>();
-        for (StateHandler handler : handlers) {
-            PeerToPeer peerToPeer = Offers.ask(handler, StateHandler::peerToPeer);
-            if (peerToPeer != PeerToPeer.NONE) {
-                devices.add(handler);
-            }
-            if (peerToPeer == PeerToPeer.CANNOT_QUIESCE) {
-                withoutP2p.add(handler);
-            }
-            if (!Offers.ask(handler, StateHandler::isRunning)) {
-                stopped.add(handler);
-            }
-        }
+        lone("prepare", KnownHandler.agreement(), this::isCancelled);
+        List<KnownHandler> devices = known.stream()
+                .filter(handler -> handler.peerToPeer() != PeerToPeer.NONE)
+                .toList();
+        List<KnownHandler> withoutP2p = devices.stream()
+                .filter(handler -> handler.peerToPeer() == PeerToPeer.CANNOT_QUIESCE)
+                .toList();
+        List<KnownHandler> stopped =
+                known.stream().filter(handler -> !handler.isRunning()).toList();
         if (!withoutP2p.isEmpty() && devices.size() > 1 && !parameters.allowDevicesWithoutP2p()) {
             throw new MigrationException(
                     Reason.DEVICE,
@@ -345,7 +351,7 @@ public final class OutgoingMigration {
             for (int i = 0; i < handlers.size(); i++) {
                 BufferPool pool = new BufferPool(libc, chunks, parameters.chunkBytes(), parameters.hugePages());
                 crew.add(new OutgoingStream(
-                        handlers.get(i), OutgoingPeerLink.FIRST_STREAM + i, execution, whole, to, parameters, pool));
+                        known.get(i), OutgoingPeerLink.FIRST_STREAM + i, execution, whole, to, parameters, pool));
             }
             preCopyBegin = execution.nanoTime();
             lastTotalAt = preCopyBegin;
@@ -731,14 +737,25 @@ public final class OutgoingMigration {
         return TimeUnit.NANOSECONDS.toMillis(nanos);
     }
 
-    /** One handler has failed: the others are to end what they do. */
+    /** One handler has failed, or the caller has cancelled: the others are to end what they do. */
     private void stopOthers() {
         failing = true;
         OutgoingLink to = link;
         if (to != null) {
+            if (isCancelled()) {
+                // Now, for a driver may keep a handler so long that the other side takes this one for lost.
+                abort(to, cancelled());
+            }
             to.closeData();
         }
         execution.changed();
+    }
+
+    private void abort(OutgoingLink to, MigrationException failure) {
+        if (!aborted) {
+            aborted = true;
+            to.abort(MigrationException.message(failure));
+        }
     }
 
     /** Ends a migration that failed in its course: takes all back, or leaves it in doubt. */
@@ -749,7 +766,7 @@ public final class OutgoingMigration {
         boolean committed =
                 at == Stage.COMMITTED || at == Stage.AFTER_SWITCHOVER || at == Stage.GIVEN_UP || at == Stage.ENDED;
         if (!committed) {
-            to.abort(MigrationException.message(failure));
+            abort(to, failure);
         }
         to.close();
         if (committed) {

@@ -45,6 +45,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         void notice(String text);
     }
 
+    private final String name;
     private final StateHandler handler;
     private final int number;
     private final Execution execution;
@@ -99,14 +100,15 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     /** Takes the pool over, also when this fails. */
     OutgoingStream(
-            StateHandler handler,
+            KnownHandler known,
             int number,
             Execution execution,
             Whole whole,
             OutgoingLink link,
             MigrationParameters parameters,
             BufferPool pool) {
-        this.handler = handler;
+        this.name = known.name();
+        this.handler = known.handler();
         this.number = number;
         this.execution = execution;
         this.whole = whole;
@@ -121,7 +123,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
             throw e;
         }
         try {
-            this.worker = new Worker(execution, "save", handler.name(), this::end);
+            this.worker = new Worker(execution, "save", name, this::end);
         } catch (RuntimeException | Error e) {
             channel.close();
             sender.close();
@@ -136,7 +138,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     @Override
     public String name() {
-        return handler.name();
+        return name;
     }
 
     @Override
@@ -193,7 +195,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     HandlerReport report() {
         return new HandlerReport(
-                handler.name(),
+                name,
                 preCopyBytes,
                 stopCopyBytes,
                 laterBytes,
@@ -608,7 +610,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         if (extra.remaining() > MAX_EXTRA) {
             throw new MigrationException(
                     Reason.DEVICE,
-                    handler.name() + ": " + extra.remaining() + " bytes beside its state; the limit is " + MAX_EXTRA);
+                    name + ": " + extra.remaining() + " bytes beside its state; the limit is " + MAX_EXTRA);
         }
         waitingForPeer(() -> {
             sender.flush();

@@ -16,12 +16,12 @@ import org.jspecify.annotations.Nullable;
  * monitor implements it for what is its own; {@link io.vfio4j.migration.handler.VfioDeviceHandler} is the one for
  * devices. Every method but the three that describe the handler does nothing unless it is overridden.
  *
- * <p>All calls of a migration come one at a time, {@link #prepare} on a thread of its own, and all that follows, to
- * {@link #cleanup}, on one other thread of the handler's own; other handlers' calls run beside them. A call that does
- * not return within {@link MigrationParameters#handlerLimit} ends the migration. What a method throws, of any type,
- * ends it too, before COMMIT with all handlers taken back. Only what a handler says of itself is asked on the
- * migration's thread, which waits for the answer: {@link #name}, {@link #description}, {@link #misfit},
- * {@link #peerToPeer} and {@link #isRunning}.
+ * <p>All calls of a migration come one at a time: what a handler says of itself and {@link #prepare} on threads that
+ * end soon, and all that follows, to {@link #cleanup}, on one other thread of the handler's own; other handlers' calls
+ * run beside them. A call that does not return within {@link MigrationParameters#handlerLimit} ends the migration. What
+ * a method throws, of any type, ends it too, before COMMIT with all handlers taken back. {@link #name},
+ * {@link #description}, {@link #peerToPeer} and {@link #isRunning} are asked once, and the answers hold for the whole
+ * migration.
  *
  * <p>At the source: {@code prepare, saveSetup, (pending, iterate)*, quiesce, pending(FINAL), stop, complete, hasLater,
  * saveLater, release, cleanup}; when the switchover is withdrawn after {@code quiesce}, {@code unquiesce} and on with

@@ -7,7 +7,8 @@ import java.io.IOException;
  * The virtual machine that a device belongs to, as far as a migration moves it. A virtual machine monitor implements
  * it.
  *
- * <p>Called on the migration's thread, within the downtime.
+ * <p>The calls come one at a time, on a thread of their own. One that does not return within
+ * {@link MigrationParameters#handlerLimit} has failed, and nobody knows what it still does: that is told.
  */
 public interface VirtualMachine {
     /** A device without a virtual machine. */

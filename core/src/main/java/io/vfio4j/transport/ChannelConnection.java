@@ -79,6 +79,48 @@ final class ChannelConnection implements Connection {
     }
 
     @Override
+    public long writeInPlace(ByteBuffer from) throws TransportException {
+        if (!(channel instanceof ZeroCopyChannel socket)) {
+            write(from);
+            return 0;
+        }
+        while (from.hasRemaining()) {
+            writing.begin(limit);
+            try {
+                socket.writeInPlace(from);
+            } catch (IOException e) {
+                throw failure("writing to", e);
+            } finally {
+                writing.end();
+            }
+        }
+        return socket.sends();
+    }
+
+    @Override
+    public boolean isWritten(long write) throws TransportException {
+        try {
+            return !(channel instanceof ZeroCopyChannel socket) || socket.completed() >= write;
+        } catch (IOException e) {
+            throw failure("writing to", e);
+        }
+    }
+
+    @Override
+    public void awaitWritten(long write) throws TransportException {
+        if (channel instanceof ZeroCopyChannel socket) {
+            writing.begin(limit);
+            try {
+                socket.awaitCompleted(write);
+            } catch (IOException e) {
+                throw failure("writing to", e);
+            } finally {
+                writing.end();
+            }
+        }
+    }
+
+    @Override
     public void write(ByteBuffer[] from) throws TransportException {
         if (!(channel instanceof GatheringByteChannel gathering)) {
             Connection.super.write(from);

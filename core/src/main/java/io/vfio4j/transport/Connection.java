@@ -54,6 +54,38 @@ public interface Connection extends AutoCloseable {
     void write(ByteBuffer from) throws TransportException;
 
     /**
+     * Writes all of a buffer, from whose memory it may still be sent when this returns: it stays as it is until
+     * {@link #isWritten}. A connection that copies is done when this returns.
+     *
+     * @param from a direct buffer, from its position to its limit
+     * @return what to ask by, never less than the one before
+     * @throws TransportException as {@link #write(ByteBuffer)}
+     */
+    default long writeInPlace(ByteBuffer from) throws TransportException {
+        write(from);
+        return 0;
+    }
+
+    /**
+     * Tells whether a buffer's memory is free again. The thread that writes; does not wait.
+     *
+     * @param write what {@link #writeInPlace} returned
+     * @return whether it is
+     * @throws TransportException as {@link #write(ByteBuffer)}
+     */
+    default boolean isWritten(long write) throws TransportException {
+        return true;
+    }
+
+    /**
+     * Waits until a buffer's memory is free again. The thread that writes.
+     *
+     * @param write what {@link #writeInPlace} returned
+     * @throws TransportException as {@link #write(ByteBuffer)}
+     */
+    default void awaitWritten(long write) throws TransportException {}
+
+    /**
      * Writes all of several buffers, one after the other, in as few calls as the kernel allows.
      *
      * @param from direct buffers, each from its position to its limit

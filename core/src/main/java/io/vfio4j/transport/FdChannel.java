@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * socket may be blocking or not. One thread reads and one writes, direct buffers only; any thread may close, which ends
  * their calls: closing an fd would not, so the socket is shut down, for every fd of it.
  */
-final class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringByteChannel {
+sealed class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringByteChannel permits ZeroCopyChannel {
     /** {@code IOV_MAX} of Linux. */
     private static final int MAX_PLACES = 1024;
 
@@ -49,7 +49,8 @@ final class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringBy
 
     private volatile boolean readingStopped;
 
-    private FdChannel(LibC libc, SocketFd socket) {
+    /** Takes over a socket of its own. */
+    FdChannel(LibC libc, SocketFd socket) {
         this.libc = libc;
         this.socket = socket;
         this.readable = pollFor(LibC.POLLIN);
@@ -81,12 +82,20 @@ final class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringBy
         if (own < 0) {
             throw unusable(fd, Errno.describe(own));
         }
-        FdChannel channel = new FdChannel(libc, new SocketFd(libc, own));
+        SocketFd socket = new SocketFd(libc, own);
+        sendAtOnce(socket);
+        return new FdChannel(libc, socket);
+    }
+
+    /** Messages are short, and an answer is waited for. A Unix socket knows no such option and needs none. */
+    static void sendAtOnce(SocketFd socket) {
         try (Arena arena = Arena.ofConfined()) {
-            // Messages are short, and an answer is waited for. A Unix socket knows no such option and needs none.
-            channel.socket.setOption(Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, arena.allocateFrom(JAVA_INT, 1));
+            socket.setOption(Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, arena.allocateFrom(JAVA_INT, 1));
         }
-        return channel;
+    }
+
+    final SocketFd socket() {
+        return socket;
     }
 
     private static TransportException unusable(int fd, String problem) {
@@ -150,7 +159,7 @@ final class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringBy
         enter();
         try {
             long result = libc.write(socket.fd(), memory, 0, memory.byteSize());
-            while (isToRepeat(result, writable)) {
+            while (isToWriteAgain(result)) {
                 result = libc.write(socket.fd(), memory, 0, memory.byteSize());
             }
             return advance(from, result);
@@ -158,6 +167,15 @@ final class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringBy
             leave();
         }
     }
+
+    /** Tells whether a write that did not go is to be tried again, when it has waited for room. */
+    final boolean isToWriteAgain(long result) throws IOException {
+        beforeRoomIsAwaited();
+        return isToRepeat(result, writable);
+    }
+
+    /** Does what else would end the wait at once. */
+    void beforeRoomIsAwaited() throws IOException {}
 
     @Override
     public long read(ByteBuffer[] to) throws IOException {
@@ -192,7 +210,7 @@ final class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringBy
         enter();
         try {
             long result = libc.writev(socket.fd(), writePlaces, count);
-            while (isToRepeat(result, writable)) {
+            while (isToWriteAgain(result)) {
                 result = libc.writev(socket.fd(), writePlaces, count);
             }
             return advance(from, offset, result);
@@ -236,7 +254,7 @@ final class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringBy
         return Errno.EINTR.is(result);
     }
 
-    private static int advance(ByteBuffer buffer, long result) throws IOException {
+    static int advance(ByteBuffer buffer, long result) throws IOException {
         requireGood(result);
         buffer.position(buffer.position() + (int) result);
         return (int) result;
@@ -263,7 +281,7 @@ final class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringBy
         }
     }
 
-    private void enter() throws ClosedChannelException {
+    final void enter() throws ClosedChannelException {
         int before = users.get();
         while (before > 0 && !users.compareAndSet(before, before + 1)) {
             before = users.get();
@@ -273,7 +291,7 @@ final class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringBy
         }
     }
 
-    private void leave() {
+    final void leave() {
         if (users.decrementAndGet() == 0) {
             libc.close(socket.fd());
         }

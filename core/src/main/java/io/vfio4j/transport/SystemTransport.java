@@ -35,7 +35,7 @@ public final class SystemTransport implements Transport {
     /**
      * Starts the thread that bounds the waits.
      *
-     * @param libc the system calls that given fds are used by, and files past the page cache
+     * @param libc the system calls that given fds are used by, files past the page cache, and sockets without a copy
      * @param executor what runs the thread; it ends when this is closed
      */
     public SystemTransport(LibC libc, Executor executor) {
@@ -55,11 +55,16 @@ public final class SystemTransport implements Transport {
     private Connection connect(TransportAddress.Tcp address, Duration limit) throws TransportException {
         SocketChannel channel = null;
         try {
+            InetSocketAddress to = new InetSocketAddress(address.host(), address.port());
+            if (address.zeroCopy()) {
+                return new ChannelConnection(
+                        ZeroCopyChannel.connect(libc, to, limit), address.toString(), limit, watchdog);
+            }
             channel = SocketChannel.open();
             channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
             // 0 would be no limit.
             int millis = Math.max(1, Math.toIntExact(limit.toMillis()));
-            channel.socket().connect(new InetSocketAddress(address.host(), address.port()), millis);
+            channel.socket().connect(to, millis);
             return new ChannelConnection(channel, address.toString(), limit, watchdog);
         } catch (IOException | UnresolvedAddressException e) {
             throw cannotConnect(address, channel, e);

@@ -28,8 +28,20 @@ public sealed interface TransportAddress {
      *
      * @param host a name or address
      * @param port 0 to 65,535; 0 lets a listener choose
+     * @param zeroCopy whether who connects sends the state without the kernel's copy ({@code MSG_ZEROCOPY}), which pays
+     *     on a fast link; on the loopback the kernel copies all the same. Who listens does not care
      */
-    record Tcp(String host, int port) implements Peer {
+    record Tcp(String host, int port, boolean zeroCopy) implements Peer {
+        /**
+         * Names a peer to whom the kernel copies.
+         *
+         * @param host a name or address
+         * @param port 0 to 65,535; 0 lets a listener choose
+         */
+        public Tcp(String host, int port) {
+            this(host, port, false);
+        }
+
         @Override
         public String toString() {
             return "tcp:" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port;

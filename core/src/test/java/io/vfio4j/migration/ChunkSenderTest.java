@@ -32,6 +32,31 @@ class ChunkSenderTest {
         final List<MemorySegment> writes = new ArrayList<>();
         final CountDownLatch begun = new CountDownLatch(1);
         CountDownLatch mayGo = new CountDownLatch(0);
+        private long completed = Long.MAX_VALUE;
+        volatile int waits;
+
+        /** From now on memory is kept until somebody waits for it. */
+        void keepMemory() {
+            completed = 0;
+        }
+
+        @Override
+        public long writeInPlace(ByteBuffer from) {
+            write(from);
+            return writes.size();
+        }
+
+        @Override
+        public synchronized boolean isWritten(long write) {
+            return completed >= write;
+        }
+
+        @Override
+        @SuppressWarnings("NonAtomicVolatileUpdate") // only the thread that writes waits
+        public synchronized void awaitWritten(long write) {
+            waits++;
+            completed = write;
+        }
 
         @Override
         public void write(ByteBuffer from) {
@@ -91,6 +116,51 @@ class ChunkSenderTest {
                 assertThat(write.address()).isEqualTo(payload - Frame.HEADER_BYTES);
                 assertThat(write.byteSize()).isEqualTo(Frame.HEADER_BYTES + CHUNK);
             });
+        } finally {
+            channel.free();
+        }
+    }
+
+    @Test
+    void shouldNotReuseMemoryThatMayStillBeSentFrom() throws Exception {
+        FrameChannel channel = new FrameChannel(LibC.system(), execution, written, 1);
+        written.keepMemory();
+        try (BufferPool pool = new BufferPool(LibC.system(), 2, 4096, false);
+                ChunkSender sender = new ChunkSender.Direct(pool, channel)) {
+            PooledBuffer first = sender.acquire();
+            sender.send(first);
+            PooledBuffer second = sender.acquire();
+            sender.send(second);
+            assertThat(second).isNotSameAs(first);
+            assertThat(sender.tryAcquire()).isNull();
+            assertThat(written.waits).isZero();
+
+            PooledBuffer third = sender.acquire();
+
+            assertThat(third).isSameAs(first);
+            assertThat(written.waits).isEqualTo(1);
+            sender.giveBack(third);
+        } finally {
+            channel.free();
+        }
+    }
+
+    @Test
+    void shouldFreeMemoryOnItsOwnThreadBeforeItWaitsForMore() throws Exception {
+        FrameChannel channel = new FrameChannel(LibC.system(), execution, written, 1);
+        written.keepMemory();
+        try (BufferPool pool = new BufferPool(LibC.system(), 2, 4096, false);
+                ChunkSender sender = new ChunkSender.Overlapped(execution, pool, channel)) {
+            for (int i = 0; i < 100; i++) {
+                PooledBuffer chunk = sender.acquire();
+                chunk.length(1);
+                sender.send(chunk);
+            }
+            sender.flush();
+
+            assertThat(written.writes).hasSize(100);
+            assertThat(pool.freeCount()).isEqualTo(2);
+            assertThat(written.waits).isPositive();
         } finally {
             channel.free();
         }

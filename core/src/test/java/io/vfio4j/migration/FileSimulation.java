@@ -6,8 +6,8 @@ import java.io.IOException;
 import java.util.List;
 
 /**
- * A migration into a file, and out of it: as soon as the source has ended or is in doubt, whoever finds the file loads
- * it, and when that fails another does to whom nothing happens.
+ * A migration into a file, and out of it: whoever finds the file under its name loads it, some at once and some when
+ * the source has ended or is in doubt, and when that fails another does to whom nothing happens.
  */
 final class FileSimulation extends Simulation {
     private final SimulatedSide another;
@@ -25,7 +25,9 @@ final class FileSimulation extends Simulation {
             resolveDoubts();
         });
         world.start("destination", () -> {
-            world.await(Long.MAX_VALUE, () -> source.completed() || source.hasFailed());
+            boolean impatient = world.random().nextBoolean();
+            world.await(
+                    Long.MAX_VALUE, () -> source.completed() || source.hasFailed() || (impatient && disk.hasState()));
             if (source.completed()) {
                 // What the source has let go of is there, come what may.
                 disk.losePower();
@@ -64,7 +66,7 @@ final class FileSimulation extends Simulation {
         super.judge();
         judgeDestination(another);
         require(!source.completed() || disk.hasState(), "the source has let go of what is not on disk");
-        require(disk.hasState() == hasMoved(), "a file that can be loaded is there, and is not whole");
+        require(!disk.hasState() || hasMoved(), "a file has its name, and is not whole");
         require(source.process().hasCrashed() || disk.names().size() <= 1, "a part of a file is left: " + disk.names());
     }
 

@@ -75,7 +75,7 @@ class MachineFaultTest {
 
         MigrationException e = migrate().failed();
 
-        assertThat(e).hasMessage("no stop");
+        assertThat(e).hasMessage("the virtual machine: no stop");
         assertThat(e.getSuppressed())
                 .singleElement()
                 .satisfies(suppressed -> assertThat(suppressed).hasMessageEndingWith("not me"));

@@ -89,7 +89,16 @@ class MigrationTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"tcp, OFF", "tcp, ON", "unix, OFF", "unix, ON", "file, OFF", "file, ON"})
+    @CsvSource({
+        "tcp, OFF",
+        "tcp, ON",
+        "zero-copy, OFF",
+        "zero-copy, ON",
+        "unix, OFF",
+        "unix, ON",
+        "file, OFF",
+        "file, ON"
+    })
     void shouldMoveTheWholeStateAndTheRun(String transport, Overlap how) throws Exception {
         overlap = how;
         MigrationReport report;
@@ -100,7 +109,13 @@ class MigrationTest {
             incoming().run(file);
         } else {
             try (Receiving receiving = new Receiving(transport)) {
-                report = outgoing().run(receiving.address());
+                TransportAddress address = receiving.address();
+                report = outgoing()
+                        .run(
+                                address instanceof TransportAddress.Tcp tcp
+                                        ? new TransportAddress.Tcp(
+                                                tcp.host(), tcp.port(), transport.equals("zero-copy"))
+                                        : address);
                 assertThat(receiving.failure()).isNull();
             }
         }
@@ -200,7 +215,7 @@ class MigrationTest {
         sourceVm.stopFailure = new IOException("no stop");
         try (Receiving receiving = new Receiving("tcp")) {
             MigrationException e = failing(() -> outgoing().run(receiving.address()));
-            assertThat(e).hasMessage("no stop");
+            assertThat(e).hasMessage("the virtual machine: no stop");
             receiving.failure();
         }
         assertSourceRunsAgain();
@@ -548,7 +563,7 @@ class MigrationTest {
 
         Receiving(String transport) {
             TransportAddress at = TransportAddress.parse(
-                    transport.equals("tcp") ? "tcp:127.0.0.1:0" : "unix:" + folder.resolve("socket"));
+                    transport.equals("unix") ? "unix:" + folder.resolve("socket") : "tcp:127.0.0.1:0");
             thread = Thread.ofPlatform().start(() -> {
                 try {
                     migration.run(at);

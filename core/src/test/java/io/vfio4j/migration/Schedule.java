@@ -64,6 +64,8 @@ record Schedule(Way way, long seed, List<Fault> faults) {
         LATE_INITIAL_DATA(Place.ALL_ALONG),
         MACHINE_DOES_NOT_STOP(Place.ALL_ALONG),
         MACHINE_DOES_NOT_RESUME_THERE(Place.ALL_ALONG),
+        /** The destination's handlers take their time for whatever they load. */
+        SLOW_LOADING(Place.ALL_ALONG),
 
         CRASH_OF_SOURCE(Place.MESSAGE, Place.DISK),
         CRASH_OF_DESTINATION(Place.MESSAGE, Place.DISK),
@@ -113,7 +115,7 @@ record Schedule(Way way, long seed, List<Fault> faults) {
         /** Tells whether a migration completes all the same. */
         boolean isHarmless() {
             return switch (this) {
-                case LATE_INITIAL_DATA, SHORT_STALL, STRANGER, SLOW_DISK, IS_SLOW -> true;
+                case LATE_INITIAL_DATA, SLOW_LOADING, SHORT_STALL, STRANGER, SLOW_DISK, IS_SLOW -> true;
                 default -> false;
             };
         }

@@ -4,6 +4,7 @@ package io.vfio4j.migration;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The virtual machine of one process of a simulation, which notices when two of them run. */
 final class SimulatedMachine implements VirtualMachine {
@@ -14,6 +15,7 @@ final class SimulatedMachine implements VirtualMachine {
     private boolean stopFails;
     private boolean resumeFails;
     private boolean failed;
+    private @Nullable String hangsIn;
     private final List<SimulatedMachine> others = new ArrayList<>();
 
     SimulatedMachine(SimulatedWorld world, SimulatedProcess process, boolean runs) {
@@ -36,6 +38,20 @@ final class SimulatedMachine implements VirtualMachine {
         resumeFails = true;
     }
 
+    /** Lets the next call of a name not come back for a minute, without having done anything. */
+    void hangIn(String call) {
+        hangsIn = call;
+    }
+
+    private void hang(String call) throws IOException {
+        if (call.equals(hangsIn)) {
+            hangsIn = null;
+            failed = true;
+            world.sleep(60 * SimulatedWorld.SECOND);
+            throw new IOException("came back from " + call);
+        }
+    }
+
     /** Tells whether it did not stop or resume as it should have. */
     boolean hasFailed() {
         return failed;
@@ -52,7 +68,18 @@ final class SimulatedMachine implements VirtualMachine {
     }
 
     @Override
+    public void prepare() throws IOException {
+        hang("prepare");
+    }
+
+    @Override
+    public void throttle(int percent) throws IOException {
+        hang("throttle");
+    }
+
+    @Override
     public void stop() throws IOException {
+        hang("stop");
         world.letOthersRun();
         if (stopFails) {
             stopFails = false;
@@ -65,6 +92,7 @@ final class SimulatedMachine implements VirtualMachine {
 
     @Override
     public void resume() throws IOException {
+        hang("resume");
         world.letOthersRun();
         if (process.hasCrashed()) {
             throw new IOException("the process has crashed");

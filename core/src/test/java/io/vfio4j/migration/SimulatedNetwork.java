@@ -23,7 +23,7 @@ final class SimulatedNetwork {
     static final TransportAddress.Peer ADDRESS = new TransportAddress.Tcp("simulated", 1);
 
     /** What fits into a connection: little, so that a writer waits for its reader. */
-    static final int CAPACITY = 32 << 10;
+    static final int CAPACITY = 4 << 10;
 
     private static final int MOST_LATENCY_MICROS = 500;
 

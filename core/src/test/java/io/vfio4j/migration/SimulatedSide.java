@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
+import io.vfio4j.buffer.PooledBuffer;
 import io.vfio4j.device.DeviceIdentity;
 import io.vfio4j.device.VfioDevice;
 import io.vfio4j.ffm.vfio.VfioPrecopyInfo;
@@ -14,6 +15,7 @@ import io.vfio4j.migration.SimulatedHandler.Position;
 import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.AfterSwitchover;
 import io.vfio4j.observe.MigrationListener;
+import io.vfio4j.stream.Frame;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -52,6 +54,11 @@ final class SimulatedSide implements AutoCloseable {
             .handlerLimit(HANDLER_LIMIT)
             .overlap(Overlap.OFF)
             .build();
+
+    /** The chunks, and the messages of a connection for each handler, of the control connection, and of a stranger. */
+    private static final long MOST_MEMORY =
+            (long) PARAMETERS.chunks() * (PARAMETERS.chunkBytes() + PooledBuffer.HEAD_ROOM)
+                    + 5L * 2 * (Frame.MAX_MESSAGE + PooledBuffer.HEAD_ROOM);
 
     private final SimulatedWorld world;
     private final Faults faults;
@@ -143,6 +150,9 @@ final class SimulatedSide implements AutoCloseable {
             world.note(what);
             if (fault != null) {
                 fail(what, fault);
+            }
+            if (method.getName().equals("load") && faults.has(Kind.SLOW_LOADING)) {
+                world.sleep(20 * SimulatedWorld.MILLI);
             }
         }
         try {
@@ -284,8 +294,9 @@ final class SimulatedSide implements AutoCloseable {
         return failure == null ? "completed" : failure.reason().toString();
     }
 
-    long mapped() {
-        return memory.mapped();
+    /** Tells whether all memory was given back, and there was never more of it than its parameters allow. */
+    boolean keptToItsMemory() {
+        return memory.mapped() == 0 && memory.mostMapped() <= MOST_MEMORY;
     }
 
     @Override

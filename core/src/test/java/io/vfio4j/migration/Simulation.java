@@ -122,7 +122,8 @@ abstract class Simulation implements AutoCloseable {
     }
 
     private void judgeSource() {
-        require(source.hasEnded() && source.mapped() == 0, "the source has not ended");
+        require(source.hasEnded(), "the source has not ended");
+        require(source.keptToItsMemory(), "the source has kept memory, or took too much");
         require(source.tellsTheTruth(), "the source says " + source.outcome());
         if (hasMoved()) {
             require(!source.machine().runs(), "the source runs although another did");
@@ -137,7 +138,8 @@ abstract class Simulation implements AutoCloseable {
         }
         if (source.machine().runs() && !source.handlerFailed()) {
             require(
-                    source.state().stream().allMatch(state -> state.position() == Position.RUNNING),
+                    source.state().stream().allMatch(state -> state.position() == Position.RUNNING)
+                            || source.hasNoticed("stays stopped"),
                     "the source runs, but not all of its handlers do");
             require(
                     source.device().runs()
@@ -153,7 +155,8 @@ abstract class Simulation implements AutoCloseable {
     }
 
     final void judgeDestination(SimulatedSide side) {
-        require(side.hasEnded() && side.mapped() == 0, "the destination has not ended");
+        require(side.hasEnded(), "the destination has not ended");
+        require(side.keptToItsMemory(), "the destination has kept memory, or took too much");
         require(side.tellsTheTruth(), "the destination says " + side.outcome());
         if (side.machine().ran()) {
             for (int i = 0; i < source.state().size(); i++) {

@@ -82,7 +82,9 @@ public enum Errno {
     /** The wait took too long. */
     ETIMEDOUT(110),
     /** Nobody listens there. */
-    ECONNREFUSED(111);
+    ECONNREFUSED(111),
+    /** The socket does not block, and its connection is under way. */
+    EINPROGRESS(115);
 
     private static final int NUMBERS = 134;
     private static final Errno[] BY_NUMBER = new Errno[NUMBERS];

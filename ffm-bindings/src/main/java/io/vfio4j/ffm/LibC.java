@@ -65,6 +65,8 @@ public interface LibC {
     int POLLIN = 0x1;
     /** {@code POLLOUT}: there is room to write. */
     int POLLOUT = 0x4;
+    /** {@code POLLHUP}: the other end is gone. */
+    int POLLHUP = 0x10;
     /** {@code AF_UNIX}: local sockets. */
     int AF_UNIX = 1;
     /** {@code AF_INET}: IPv4 sockets. */
@@ -73,6 +75,8 @@ public interface LibC {
     int AF_INET6 = 10;
     /** {@code SOCK_STREAM}: an ordered stream of bytes. */
     int SOCK_STREAM = 1;
+    /** {@code SOCK_NONBLOCK}: no call on the socket waits. */
+    int SOCK_NONBLOCK = 0x800;
     /** {@code SOCK_CLOEXEC}: the socket is closed on {@code execve}. */
     int SOCK_CLOEXEC = 0x80000;
     /** {@code SHUT_RD}: nothing more is received. */

@@ -180,6 +180,28 @@ class LibCTest {
     }
 
     @Test
+    void shouldFindAndMakeHolesAndBringToDisk() {
+        int fd = memfd(0);
+        assertThat(libc.ftruncate(fd, 4L * PAGE)).isZero();
+        assertThat(libc.lseek(fd, 0, LibC.SEEK_DATA)).isEqualTo(Errno.ENXIO.negated());
+        assertThat(libc.pwrite(fd, arena.allocate(2L * PAGE), 0, 2L * PAGE, PAGE))
+                .isEqualTo(2L * PAGE);
+
+        assertThat(libc.lseek(fd, 0, LibC.SEEK_DATA)).isEqualTo(PAGE);
+        assertThat(libc.lseek(fd, PAGE, LibC.SEEK_HOLE)).isEqualTo(3L * PAGE);
+        assertThat(libc.fallocate(fd, LibC.FALLOC_FL_PUNCH_HOLE | LibC.FALLOC_FL_KEEP_SIZE, PAGE, PAGE))
+                .isZero();
+        assertThat(libc.lseek(fd, 0, LibC.SEEK_DATA)).isEqualTo(2L * PAGE);
+        assertThat(libc.fallocate(fd, 0, 0, 8L * PAGE)).isZero();
+        assertThat(libc.lseek(fd, 0, LibC.SEEK_END)).isEqualTo(8L * PAGE);
+        assertThat(libc.fsync(fd)).isZero();
+
+        assertThat(libc.fallocate(fd, LibC.FALLOC_FL_PUNCH_HOLE, 0, PAGE)).isEqualTo(Errno.EOPNOTSUPP.negated());
+        assertThat(libc.lseek(fd, 0, -1)).isEqualTo(Errno.EINVAL.negated());
+        assertThat(libc.fsync(-1)).isEqualTo(Errno.EBADF.negated());
+    }
+
+    @Test
     void shouldReturnTheErrnoOfUserfaultfd() {
         assumeTrue(System.getProperty("os.arch").equals("amd64"), "bound on x86-64 only");
         assertThat(libc.userfaultfd(-1)).isEqualTo(Errno.EINVAL.negated());

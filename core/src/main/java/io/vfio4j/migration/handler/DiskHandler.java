@@ -35,6 +35,12 @@ public final class DiskHandler implements StateHandler {
     /** Behind the data of each piece: where they belong, and how many bytes it stands for; without data, zeros. */
     private static final int TRAILER_BYTES = 2 * Long.BYTES;
 
+    /**
+     * The source is kept to the disk's speed, not the page cache's: what that has taken would have to be written at the
+     * end, for longer than a peer may be silent.
+     */
+    private static final long FLUSH_BYTES = 64 << 20;
+
     private final String name;
     private final DiskImage image;
     private final long length;
@@ -43,7 +49,7 @@ public final class DiskHandler implements StateHandler {
     private long cursor;
     private long runAt;
     private long runEnd;
-    private boolean dirtied;
+    private long unflushed;
 
     /**
      * Makes a handler for a disk.
@@ -251,7 +257,7 @@ public final class DiskHandler implements StateHandler {
     public void loadSetup() throws IOException {
         requireLength();
         image.reserve();
-        dirtied = false;
+        unflushed = 0;
     }
 
     /** A peer is not trusted: nothing is written beyond the disk's end. */
@@ -270,11 +276,14 @@ public final class DiskHandler implements StateHandler {
             throw new IOException("a piece of " + count + " bytes that stands for " + stands + " bytes at " + offset
                     + " of a disk of " + length);
         }
-        dirtied = true;
+        unflushed += Math.max(1, count);
         if (count == 0) {
             image.zero(offset, stands);
         } else {
             image.write(chunk.view(PooledBuffer.HEAD_ROOM, end), offset);
+        }
+        if (unflushed >= FLUSH_BYTES) {
+            flush();
         }
     }
 
@@ -290,9 +299,9 @@ public final class DiskHandler implements StateHandler {
     }
 
     private void flush() throws IOException {
-        if (dirtied) {
+        if (unflushed > 0) {
             image.flush();
-            dirtied = false;
+            unflushed = 0;
         }
     }
 }

@@ -191,6 +191,41 @@ class DiskHandlerTest {
     }
 
     @Test
+    void shouldBringMuchToDiskAsItComes() throws IOException {
+        try (DiskFile large = new DiskFile(libc, 80 << 20, DiskHandler.GRANULARITY, DiskFile::sparse);
+                DiskFile largeThere = new DiskFile(libc, 80 << 20, DiskHandler.GRANULARITY, DiskFile::sparse)) {
+            large.write(0, data(70 << 20));
+            libc.calls.clear();
+
+            Passage.allAtOnce(large.handler(), largeThere.handler(), CHUNK);
+
+            assertThat(libc.times("fsync")).isEqualTo(2);
+            assertThat(largeThere.contents()).isEqualTo(large.contents());
+        }
+    }
+
+    @Test
+    void shouldMoveADiskInAFile() throws IOException {
+        Path file = folder.resolve("disk");
+        Path there = folder.resolve("there");
+        Files.write(file, data(3_000_000));
+        Files.write(there, new byte[3_000_000]);
+        int fd = libc.open(file.toString(), LibC.O_RDONLY | LibC.O_CLOEXEC);
+        int fdThere = libc.open(there.toString(), LibC.O_RDWR | LibC.O_CLOEXEC);
+        try {
+            Passage.allAtOnce(
+                    new DiskHandler("disk", new FdDisk(libc, fd, "disk", 512, true, FdDisk.Room.AS_NEEDED)),
+                    new DiskHandler("disk", new FdDisk(libc, fdThere, "there", 512, false, FdDisk.Room.AS_NEEDED)),
+                    CHUNK);
+        } finally {
+            libc.close(fd);
+            libc.close(fdThere);
+        }
+
+        assertThat(Files.mismatch(file, there)).isEqualTo(-1);
+    }
+
+    @Test
     void shouldSayThatThereIsNoRoomBeforeAnythingIsReplacedWhereRoomIsReserved() throws IOException {
         to.close();
         to = new DiskFile(
