@@ -220,6 +220,85 @@ class HandoverTest {
     }
 
     @Test
+    void shouldRunOnAndSayWhatIsMissingWhenTheSourceIsLostAfterTheSwitchover() throws Exception {
+        script.in("STOP");
+        IncomingMigration migration = incoming();
+        FutureTask<MigrationException> destination = running(() -> migration.run(address));
+        listening.take();
+        try (Source source = new Source()) {
+            afterSwitchover(source);
+            source.disconnect();
+
+            assertThat(destination.get()).isNull();
+        }
+        assertThat(script.state()).isEqualTo("RUNNING");
+        assertThat(notices).anyMatch(notice -> notice.contains("what could wait has not come: device0: "));
+    }
+
+    @Test
+    void shouldTellTheSourceWhenWhatCouldWaitIsNotAsItShouldBe() throws Exception {
+        List<Step> wrong = List.of(
+                data -> data.send(FrameKind.END, new Message.End(7, 7)),
+                data -> data.send(FrameKind.SWITCHOVER),
+                data -> data.send(FrameKind.LATER),
+                data -> data.send(FrameKind.COMMIT));
+        for (Step step : wrong) {
+            script.in("STOP");
+            IncomingMigration migration = incoming();
+            FutureTask<MigrationException> destination = running(() -> migration.run(address));
+            listening.take();
+            try (Source source = new Source()) {
+                FrameChannel data = afterSwitchover(source);
+                step.on(data);
+
+                Message.Complete complete = Message.Complete.readFrom(source.control.expect(FrameKind.COMPLETE));
+                assertThat(complete.missing())
+                        .singleElement()
+                        .extracting(Message.Missing::stream)
+                        .isEqualTo(1);
+                assertThat(destination.get()).isNull();
+            }
+            assertThat(script.state()).isEqualTo("RUNNING");
+        }
+    }
+
+    @FunctionalInterface
+    private interface Step {
+        void on(FrameChannel data) throws IOException;
+    }
+
+    /** Offers state of which some can wait, and lets the destination run. */
+    private static FrameChannel afterSwitchover(Source source) throws IOException {
+        source.offer();
+        FrameChannel data = source.data();
+        data.send(FrameKind.SWITCHOVER);
+        data.send(FrameKind.LATER);
+        data.sendEnd();
+        source.control.expect(FrameKind.LOADED);
+        source.control.send(FrameKind.COMMIT);
+        source.control.expect(FrameKind.RUNNING);
+        return data;
+    }
+
+    @Test
+    void shouldRefuseWhatCouldWaitBeforeTheSwitchover() throws Exception {
+        script.in("STOP");
+        IncomingMigration migration = incoming();
+        FutureTask<MigrationException> destination = running(() -> migration.run(address));
+        listening.take();
+        try (Source source = new Source()) {
+            source.offer();
+            source.data().send(FrameKind.LATER);
+
+            assertThat(destination.get())
+                    .hasMessageContaining("the source sent LATER where it has no place")
+                    .extracting(MigrationException::reason)
+                    .isEqualTo(Reason.PROTOCOL);
+        }
+        assertThat(vmCalls).isEmpty();
+    }
+
+    @Test
     void shouldTurnStrangersAwayAndWaitOn() throws Exception {
         script.in("STOP");
         IncomingMigration migration = incoming();

@@ -58,7 +58,7 @@ public final class GuestMemoryHandler implements StateHandler {
     private final PageTable.Writer writer = new PageTable.Writer();
     private final PageTable.Reader placing = new PageTable.Reader();
     private final PageTable.Reader checking = new PageTable.Reader();
-    private List<RegionPart.Checksums> checksums = List.of();
+    private List<RegionPart.Pages> looks = List.of();
 
     /** What is to be sent. */
     private List<DirtyBitmap> dirty = List.of();
@@ -153,7 +153,7 @@ public final class GuestMemoryHandler implements StateHandler {
     @Override
     public void saveSetup() throws IOException {
         memory.start(this);
-        checksums = parts.stream().map(RegionPart.Checksums::new).toList();
+        looks = parts.stream().map(RegionPart.Pages::new).toList();
         dirty = parts.stream().map(RegionPart::bitmap).toList();
         dirty.forEach(all -> all.mark(all.range()));
         dirtyPages = parts.stream().mapToLong(RegionPart::pages).sum();
@@ -246,14 +246,15 @@ public final class GuestMemoryHandler implements StateHandler {
         for (int i = 0; i <= parts.size() && dirtyPages > present + zero; i++) {
             RegionPart part = parts.get(atPart);
             DirtyBitmap bits = dirty.get(atPart);
+            RegionPart.Pages look = looks.get(atPart);
             long bit = bits.nextDirty(atPage);
             while (bit < part.pages() && isRoom(room, present, zero)) {
                 long clean = bits.nextClean(bit);
                 long most = present == 0 ? MAX_ZERO_PAGES - zero : room - present - zero;
-                if (part.isZero(part.first() + bit)) {
+                if (look.isZero(part.first() + bit)) {
                     long end = Math.min(clean, bit + most);
                     long next = bit + 1;
-                    while (next < end && part.isZero(part.first() + next)) {
+                    while (next < end && look.isZero(part.first() + next)) {
                         next++;
                     }
                     writer.zero(part.number(), part.first() + bit, (int) (next - bit));
@@ -295,13 +296,13 @@ public final class GuestMemoryHandler implements StateHandler {
 
     /** Adds a run of pages, up to a zero one. Returns the page behind it. */
     private long present(RegionPart part, int number, long bit, long end, List<MemorySegment> pages) {
-        RegionPart.Checksums crcs = checksums.get(number);
+        RegionPart.Pages look = looks.get(number);
         writer.present(part.number(), part.first() + bit);
         long next = bit;
         do {
-            writer.page(crcs.of(part.first() + next));
+            writer.page(look.checksum(part.first() + next));
             next++;
-        } while (next < end && writer.hasRoomForPage() && !part.isZero(part.first() + next));
+        } while (next < end && writer.hasRoomForPage() && !look.isZero(part.first() + next));
         pages.add(part.memory(part.first() + bit, next - bit));
         return next;
     }
@@ -313,13 +314,13 @@ public final class GuestMemoryHandler implements StateHandler {
         missing = List.of();
         torn = List.of();
         written = List.of();
-        checksums = List.of();
+        looks = List.of();
         dirtyPages = 0;
     }
 
     @Override
     public void loadSetup() {
-        checksums = parts.stream().map(RegionPart.Checksums::new).toList();
+        looks = parts.stream().map(RegionPart.Pages::new).toList();
         missing = parts.stream().map(RegionPart::bitmap).toList();
         missing.forEach(all -> all.mark(all.range()));
         torn = parts.stream().map(RegionPart::bitmap).toList();
@@ -394,7 +395,7 @@ public final class GuestMemoryHandler implements StateHandler {
             }
             int good = 0;
             for (int i = 0; i < pages; i++) {
-                if (checksums.get(number).of(first + i) != checking.checksum(i)) {
+                if (looks.get(number).checksum(first + i) != checking.checksum(i)) {
                     whole(number, first + good, i - good);
                     torn.get(number).mark(part.range(first + i, 1));
                     good = i + 1;

@@ -47,18 +47,25 @@ record RegionPart(GuestMemory.Region region, int number, long first, long pages)
                 + Long.toHexString(region.guestAddress() + page * PageTable.PAGE_BYTES) + ")";
     }
 
-    /** Checksums of pages, through views that are made once. One thread at a time; allocates nothing. */
-    static final class Checksums {
+    /**
+     * Looks at pages through views that are made once. One thread at a time; allocates nothing.
+     *
+     * <p>By buffers rather than by the segment, for the first pages of a process go through code that is not compiled
+     * yet, and an access to a segment is long then.
+     */
+    static final class Pages {
         /** What one view can have: less than 2 GiB. */
         private static final int VIEW_SHIFT = 30;
 
         private static final int VIEW_MASK = (1 << VIEW_SHIFT) - 1;
 
         private final CRC32C crc = new CRC32C();
+        private final RegionPart part;
         private final ByteBuffer[] views;
         private final long base;
 
-        Checksums(RegionPart part) {
+        Pages(RegionPart part) {
+            this.part = part;
             base = part.first * PageTable.PAGE_BYTES;
             MemorySegment memory = part.memory(part.first, part.pages);
             views = new ByteBuffer[(int) ((memory.byteSize() + VIEW_MASK) >>> VIEW_SHIFT)];
@@ -69,7 +76,14 @@ record RegionPart(GuestMemory.Region region, int number, long first, long pages)
             }
         }
 
-        int of(long page) {
+        /** Most pages that hold something do so at their beginning. */
+        boolean isZero(long page) {
+            long offset = page * PageTable.PAGE_BYTES - base;
+            ByteBuffer view = views[(int) (offset >>> VIEW_SHIFT)];
+            return view.clear().getLong((int) offset & VIEW_MASK) == 0 && part.isZero(page);
+        }
+
+        int checksum(long page) {
             long offset = page * PageTable.PAGE_BYTES - base;
             int at = (int) offset & VIEW_MASK;
             ByteBuffer view = views[(int) (offset >>> VIEW_SHIFT)];

@@ -241,6 +241,30 @@ class SmallStateHandlerTest {
     }
 
     @Test
+    void shouldRefuseStatesThatAreUnknownMissingOrThereTwiceAndApplyNothing() throws IOException {
+        SmallStateHandler to = handler(uart("a"), uart("b"));
+        try (Passage passage = Passage.into(to, 4096)) {
+            to.loadSetup();
+            handler(uart("a")).complete(passage);
+            assertThatThrownBy(to::loadFinish).hasMessage("b did not come");
+
+            to.loadSetup();
+            handler(uart("a")).complete(passage);
+            handler(uart("a")).complete(passage);
+            assertThatThrownBy(to::loadFinish).hasMessage("a came twice");
+
+            to.loadSetup();
+            handler(uart("other")).complete(passage);
+            assertThatThrownBy(to::loadFinish).hasMessageContaining("not known here: other");
+
+            to.loadSetup();
+            handler(new Uart("a", 2, 2)).complete(passage);
+            assertThatThrownBy(to::loadFinish).hasMessageStartingWith("a has version 2 at the source");
+        }
+        assertThat(applied).isEmpty();
+    }
+
+    @Test
     void shouldRefuseAStateThatIsTooLongAtTheSource() {
         Uart large = uart("large");
         large.buffer = new byte[16 << 10];

@@ -60,6 +60,7 @@ final class Machine implements VirtualMachine, AutoCloseable {
     final Uart uart;
 
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private final Arena arena = Arena.ofShared();
     private final LibC libc;
     private final MemorySegment memory;
     private final Vcpu vcpu;
@@ -83,8 +84,7 @@ final class Machine implements VirtualMachine, AutoCloseable {
             KvmFd kvm = new KvmFd(libc, kvmFd);
             VmFd vm = new VmFd(libc, own("making a virtual machine", kvm.createVm(0)));
             Vcpu.require("KVM_SET_TSS_ADDR", vm.setTssAddr(TSS));
-            Arena arena = Arena.ofShared();
-            opened.push(arena::close);
+            opened.push(arena);
             memory = MappedMemory.map(libc, memoryBytes, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS, -1, arena);
             GuestSlot slot = addMemory(vm);
             if (tracker == Tracker.RING) {
@@ -216,7 +216,7 @@ final class Machine implements VirtualMachine, AutoCloseable {
             try {
                 opened.pop().close();
             } catch (Exception e) {
-                // It is in its own words what could not be given back; the process ends soon.
+                // What could not be given back says so in its own words; the process ends soon.
                 System.getLogger(Machine.class.getName()).log(System.Logger.Level.WARNING, "closing the machine", e);
             }
         }

@@ -252,11 +252,12 @@ public final class TinyVmm {
 
         @Override
         int run(Machine machine) throws IOException, InterruptedException {
-            IncomingMigration migration = new IncomingMigration(
-                    libc, machine.handlers, machine, MigrationParameters.DEFAULT, new Printer());
+            IncomingMigration migration =
+                    new IncomingMigration(libc, machine.handlers, machine, MigrationParameters.DEFAULT, new Printer());
             cancel = migration::cancel;
             try {
-                out.println("arrived: " + migration.run(TransportAddress.parsePeer(peer)).bytes() + " bytes");
+                out.println("arrived: "
+                        + migration.run(TransportAddress.parsePeer(peer)).bytes() + " bytes");
             } catch (MigrationException e) {
                 throw migration.holdsState() ? held(e) : e;
             }

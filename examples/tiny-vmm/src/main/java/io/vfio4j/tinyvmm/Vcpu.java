@@ -52,7 +52,6 @@ final class Vcpu implements SmallState, AutoCloseable {
     private final IntSupplier ringFull;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment run;
-    private final Thread thread;
 
     // Guarded by this object.
     private boolean wanted;
@@ -76,7 +75,7 @@ final class Vcpu implements SmallState, AutoCloseable {
         require("catching the signal that interrupts a virtual CPU", libc.catchSignal(SIGNAL));
         int size = require("asking how long kvm_run is", kvm.getVcpuMmapSize());
         this.run = MappedMemory.map(libc, size, LibC.MAP_SHARED, fd.fd(), arena);
-        this.thread = Thread.ofPlatform().name("vcpu0").daemon().start(this::runAll);
+        Thread.ofPlatform().name("vcpu0").daemon().start(this::runAll);
     }
 
     /** Returns what a call has returned, unless that is {@code -errno}. */
@@ -271,15 +270,12 @@ final class Vcpu implements SmallState, AutoCloseable {
         };
     }
 
-    /** Ends the thread. If it does not leave {@code KVM_RUN} what it uses is not given back. */
+    /** Ends the thread. If that does not leave {@code KVM_RUN} what it uses is not given back. */
     @Override
-    public void close() throws IOException, InterruptedException {
-        synchronized (this) {
-            closing = true;
-            notifyAll();
-            awaitOutside();
-        }
-        thread.join();
+    public synchronized void close() throws IOException {
+        closing = true;
+        notifyAll();
+        awaitOutside();
         arena.close();
     }
 }

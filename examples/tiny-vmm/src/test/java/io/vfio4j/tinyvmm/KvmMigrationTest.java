@@ -58,7 +58,7 @@ class KvmMigrationTest {
                 "-Xmx128m",
                 "--enable-native-access=ALL-UNNAMED",
                 "-cp",
-                System.getProperty("java.class.path", ""),
+                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path", "")),
                 TinyVmm.class.getName()));
         command.addAll(List.of(words));
         command.add("--uart-log=" + folder.resolve(name + ".uart"));

@@ -48,6 +48,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -184,7 +185,7 @@ class GuestMemoryDmaTest {
                 long page = by.nextLong(SIZE / PAGE);
                 machine.memory.set(JAVA_LONG, page * PAGE + 8L * by.nextInt(512), by.nextLong());
                 own.wrote(page);
-                Thread.yield();
+                LockSupport.parkNanos(1_000);
             }
         }
 
