@@ -67,6 +67,10 @@ class GuestMemoryDmaTest {
     private static final long BASE = 1L << 32;
     private static final int DEVICES = 2;
     private static final long NONE = -1;
+
+    /** So many that most of what is written is written to pages that have gone before. */
+    private static final int LEAST_ROUNDS = 3;
+
     private static final long WAIT_SECONDS = 300;
     private static final DeviceIdentity IDENTITY = new DeviceIdentity("mdev:vfio4j_testdev-full", "vfio4j_testdev");
 
@@ -227,6 +231,7 @@ class GuestMemoryDmaTest {
         guest.start();
         try {
             MigrationReport report = migrate(source, destination, guest);
+            assertThat(report.rounds()).isGreaterThanOrEqualTo(LEAST_ROUNDS);
             System.out.printf(
                     "%d MiB and %d devices: %d rounds, downtime %d ms%n",
                     SIZE >> 20,
@@ -240,9 +245,6 @@ class GuestMemoryDmaTest {
         assertThat(destination.memory.mismatch(source.memory))
                 .as("first difference, %s", seed)
                 .isEqualTo(NONE);
-        for (DmaDevice device : source.devices) {
-            assertThat(device.mdev().log()).containsOnlyOnce("log_start 1");
-        }
     }
 
     private MigrationReport migrate(Machine source, Machine destination, Guest guest) throws Exception {
@@ -260,7 +262,14 @@ class GuestMemoryDmaTest {
         Future<LoadReport> loaded =
                 destinationRuns.submit(() -> incoming.run(new TransportAddress.Unix(folder.resolve("socket"))));
         OutgoingMigration outgoing = new OutgoingMigration(
-                LibC.system(), source.handlers, guest, parameters, SwitchoverPolicy.STANDARD, MigrationListener.NONE);
+                LibC.system(),
+                source.handlers,
+                guest,
+                parameters,
+                (forecast, limits) -> forecast.isReady() && forecast.round() >= LEAST_ROUNDS
+                        ? SwitchoverPolicy.Decision.SWITCH_OVER
+                        : SwitchoverPolicy.Decision.CONTINUE,
+                MigrationListener.NONE);
         MigrationReport report = outgoing.run(TransportAddress.parse(listening.get(WAIT_SECONDS, TimeUnit.SECONDS)));
         loaded.get(WAIT_SECONDS, TimeUnit.SECONDS);
         return report;
