@@ -114,7 +114,7 @@ class UsageTest {
     @Test
     void shouldTellVersionOfStreamWhenAskedForVersion() {
         assertThat(CliRun.of("--version").succeeds().out())
-                .matches("vfio4j [0-9][^ ]* \\(stream format 2, Java .*\\)\\R");
+                .matches("vfio4j [0-9][^ ]* \\(stream format 3, Java .*\\)\\R");
     }
 
     @Test
