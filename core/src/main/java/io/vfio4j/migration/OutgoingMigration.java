@@ -20,9 +20,11 @@ import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -30,7 +32,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
-import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -286,6 +287,9 @@ public final class OutgoingMigration {
             if (resolution == Resolution.RESUME_SOURCE) {
                 resolve("resumeQuiesced", StateHandler::resumeQuiesced);
                 resolve("resume", StateHandler::resume);
+                if (throttle > 0) {
+                    throttleTo(0);
+                }
                 if (vmStopped) {
                     vm.resume("doubt resolved");
                 }
@@ -375,11 +379,12 @@ public final class OutgoingMigration {
 
             stage.set(
                     crew.members().stream().anyMatch(OutgoingStream::hasLater) ? Stage.AFTER_SWITCHOVER : Stage.ENDED);
+            long stopCopyBytes = bytesSent() - preCopyBytes;
+            AfterSwitchover after = afterSwitchover(to);
+            release();
             if (throttle > 0) {
                 throttleTo(0);
             }
-            long stopCopyBytes = bytesSent() - preCopyBytes;
-            AfterSwitchover after = afterSwitchover(to);
             stage.set(Stage.ENDED);
             enter(Phase.COMPLETED);
             MigrationReport report = new MigrationReport(
@@ -437,6 +442,8 @@ public final class OutgoingMigration {
             boolean ready = forecast != null && forecast.isReady();
             if (runs) {
                 vm.prepare();
+                // A monitor may take its time for it, and the other side shall know that this one lives.
+                crew.all("ping", OutgoingStream::ping, this::stopOthers);
             }
             enter(Phase.STOP_COPY);
             long begin = execution.nanoTime();
@@ -635,9 +642,11 @@ public final class OutgoingMigration {
         to.awaitRunning();
     }
 
-    /** The destination runs; what the handlers have that could wait goes there before they let go of it. */
+    /**
+     * The destination runs; what the handlers have that could wait goes there before any of them lets go of anything,
+     * for the destination is not to wait for that.
+     */
     private AfterSwitchover afterSwitchover(OutgoingLink to) {
-        release(stream -> !stream.hasLater());
         List<OutgoingStream> later =
                 crew.members().stream().filter(OutgoingStream::hasLater).toList();
         if (later.isEmpty()) {
@@ -647,15 +656,21 @@ public final class OutgoingMigration {
         long begin = execution.nanoTime();
         long before = bytesSent();
         Map<String, String> missing = new TreeMap<>();
+        Set<String> cut = new HashSet<>();
         for (Crew.Trouble<OutgoingStream> trouble : crew.allThatCan("saveLater", OutgoingStream::saveLater)) {
             missing.put(trouble.member().name(), trouble.named());
+            if (trouble.failure().reason() == Reason.TRANSPORT) {
+                cut.add(trouble.member().name());
+            }
             trouble.member().closeChannel();
         }
         try {
             for (Message.Missing there : to.awaitComplete()) {
                 later.stream()
                         .filter(stream -> stream.number() == there.stream())
-                        .forEach(stream -> missing.putIfAbsent(stream.name(), there.reason()));
+                        // A connection that ended is what came of it.
+                        .filter(stream -> cut.contains(stream.name()) || !missing.containsKey(stream.name()))
+                        .forEach(stream -> missing.put(stream.name(), there.reason()));
             }
         } catch (IOException e) {
             later.forEach(stream -> missing.putIfAbsent(
@@ -671,17 +686,13 @@ public final class OutgoingMigration {
                 missing.entrySet().stream()
                         .map(each -> new AfterSwitchover.Missing(each.getKey(), each.getValue()))
                         .toList());
-        release(OutgoingStream::hasLater);
         return after;
     }
 
     /** The state is at the other side, or whole in the file: nothing that fails here makes that undone. */
-    private void release(Predicate<OutgoingStream> which) {
-        for (Crew.Trouble<OutgoingStream> trouble : crew.allThatCan("release", stream -> {
-            if (which.test(stream)) {
-                stream.handler().release();
-            }
-        })) {
+    private void release() {
+        for (Crew.Trouble<OutgoingStream> trouble :
+                crew.allThatCan("release", stream -> stream.handler().release())) {
             listener.onNotice("the migration is complete, but not all was let go of here: "
                     + MigrationException.message(trouble.failure())
                     + (resetBehind(trouble.failure()) != null ? ": it was reset instead" : ""));
@@ -742,7 +753,7 @@ public final class OutgoingMigration {
         failing = true;
         OutgoingLink to = link;
         if (to != null) {
-            if (isCancelled()) {
+            if (isCancelled() && to.carriesOn()) {
                 // Now, for a driver may keep a handler so long that the other side takes this one for lost.
                 abort(to, cancelled());
             }
@@ -761,10 +772,17 @@ public final class OutgoingMigration {
     /** Ends a migration that failed in its course: takes all back, or leaves it in doubt. */
     private MigrationException failed(IOException cause, OutgoingLink to) {
         MigrationException failure = reasonFor(cause, to);
-        // What fails after the end is no reason to run anything here, for the other side does.
         Stage at = stage.get();
-        boolean committed =
-                at == Stage.COMMITTED || at == Stage.AFTER_SWITCHOVER || at == Stage.GIVEN_UP || at == Stage.ENDED;
+        if (at == Stage.AFTER_SWITCHOVER || at == Stage.GIVEN_UP || at == Stage.ENDED) {
+            // What fails after the end is no reason to run anything here, for the other side does and has said so.
+            to.close();
+            return new MigrationException(
+                    failure.reason(),
+                    "all runs at the destination, and stays stopped here; what came thereafter failed: "
+                            + MigrationException.message(failure),
+                    failure);
+        }
+        boolean committed = at == Stage.COMMITTED;
         if (!committed) {
             abort(to, failure);
         }

@@ -88,6 +88,9 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     private long answeredAt;
     private long bytesSettled;
     private long leftInRound;
+    /** Pages of zeros go without a byte, and count as well. */
+    private long sends;
+
     private long roundBegin;
     private long lastFrame;
     private int acksAsked;
@@ -294,7 +297,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         settle();
         look(Precision.EXACT);
         askForAcks();
-        if (preCopyBytes > roundBegin) {
+        if (sends > roundBegin) {
             RoundEvent event = new RoundEvent();
             event.handler = name();
             event.round = round;
@@ -303,7 +306,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
             event.bytesPerSecond = bandwidth.bytesPerSecond();
             event.commit();
             round++;
-            roundBegin = preCopyBytes;
+            roundBegin = sends;
         }
         leftInRound = Math.max(1, pending.iterableBytes());
         // A small device would do many more rounds before anybody could look at this one.
@@ -394,7 +397,8 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         ping();
     }
 
-    private void ping() throws IOException {
+    /** Worker: shows the peer that this side lives, when it has not heard of it for a while. */
+    void ping() throws IOException {
         long now = execution.nanoTime();
         if (now - lastFrame >= PING_NANOS) {
             waitingForPeer(() -> {
@@ -407,6 +411,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     /** Worker: the first step down. */
     void quiesce() throws IOException {
+        ping();
         long begin = execution.nanoTime();
         handler.quiesce();
         quiesceNanos = execution.nanoTime() - begin;
@@ -415,6 +420,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
 
     /** Worker: the second step down. */
     void stop() throws IOException {
+        ping();
         long begin = execution.nanoTime();
         handler.stop();
         stopNanos = execution.nanoTime() - begin;
@@ -490,8 +496,12 @@ final class OutgoingStream implements StateOutput, Crew.Member {
             savingLater = true;
             holding = false;
             lastFrame = execution.nanoTime();
-            handler.saveLater(this);
-            sendEnd();
+            try {
+                handler.saveLater(this);
+                sendEnd();
+            } finally {
+                drained = true;
+            }
         }
     }
 
@@ -554,6 +564,7 @@ final class OutgoingStream implements StateOutput, Crew.Member {
     @SuppressWarnings("NonAtomicVolatileUpdate") // only the worker writes it
     public void send(PooledBuffer chunk) throws IOException {
         int length = chunk.length();
+        sends++;
         awaitPeer();
         try {
             sender.send(chunk);
@@ -580,10 +591,11 @@ final class OutgoingStream implements StateOutput, Crew.Member {
         if (savingLater) {
             sender.giveBack(table);
             throw new MigrationException(
-                    Reason.DEVICE, handler.name() + ": pages cannot wait, for the destination runs on them by now");
+                    Reason.DEVICE, name + ": pages cannot wait, for the destination runs on them by now");
         }
         table.pages(pages);
         long length = FrameChannel.bytes(pages);
+        sends++;
         awaitPeer();
         try {
             sender.send(table);

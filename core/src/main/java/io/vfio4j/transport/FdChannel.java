@@ -170,7 +170,9 @@ sealed class FdChannel implements ByteChannel, GatheringByteChannel, ScatteringB
 
     /** Tells whether a write that did not go is to be tried again, when it has waited for room. */
     final boolean isToWriteAgain(long result) throws IOException {
-        beforeRoomIsAwaited();
+        if (Errno.EAGAIN.is(result)) {
+            beforeRoomIsAwaited();
+        }
         return isToRepeat(result, writable);
     }
 

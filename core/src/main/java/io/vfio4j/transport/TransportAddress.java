@@ -29,7 +29,8 @@ public sealed interface TransportAddress {
      * @param host a name or address
      * @param port 0 to 65,535; 0 lets a listener choose
      * @param zeroCopy whether who connects sends the state without the kernel's copy ({@code MSG_ZEROCOPY}), which pays
-     *     on a fast link; on the loopback the kernel copies all the same. Who listens does not care
+     *     on a fast link; on the loopback the kernel copies all the same. Pages of guest memory are copied, for they
+     *     may change meanwhile. Who listens does not care
      */
     record Tcp(String host, int port, boolean zeroCopy) implements Peer {
         /**

@@ -201,9 +201,10 @@ final class ZeroCopyChannel extends FdChannel {
     }
 
     private void takeCompletions() throws IOException {
-        int taken = completions.next(socket());
+        int taken = sends > completed ? completions.next(socket()) : 0;
         while (taken > 0) {
-            // In the order of the sends, several at once.
+            // Several at once, and in the order of the sends but for rare cases, in which the peer has had the earlier
+            // one as well: it acknowledges bytes in order.
             completed += Integer.toUnsignedLong(completions.last() - completions.first()) + 1;
             taken = completions.next(socket());
         }

@@ -8,6 +8,7 @@ import io.vfio4j.dirty.DirtyTracker;
 import io.vfio4j.dirty.DirtyTrackingException;
 import io.vfio4j.dirty.EverythingTracker;
 import io.vfio4j.stream.PageTable;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -386,11 +387,22 @@ public final class GuestMemory {
     }
 
     /** Collects what became dirty, once for all shares, now that all that could write to the memory is stopped. */
-    synchronized void collectLast() {
+    synchronized void collectLast() throws IOException {
         if (!collectedLast) {
+            boolean before = everything;
             collect();
             collectedLast = true;
+            if (everything && !before) {
+                throw new IOException(
+                        "nobody knows any more which pages are dirty, and all is stopped: to send everything "
+                                + "would take longer than was foreseen");
+            }
         }
+    }
+
+    /** Tells whether everything counts as dirty, for the tracker cannot tell. */
+    synchronized boolean countsEverything() {
+        return everything;
     }
 
     private void collect() {

@@ -177,8 +177,14 @@ public final class GuestMemoryHandler implements StateHandler {
     public void pending(long thresholdBytes, Precision precision, Pending pending) {
         if (precision == Precision.FINAL
                 || (precision == Precision.EXACT && dirtyPages * PageTable.PAGE_BYTES <= thresholdBytes)) {
+            boolean before = memory.countsEverything();
             seen = memory.collect(seen);
             take();
+            if (precision == Precision.FINAL && memory.countsEverything() && !before) {
+                // Not foreseen, and the guest is stopped: it goes on, and the decision is made anew.
+                pending.requiredBytes(dirtyPages * PageTable.PAGE_BYTES);
+                return;
+            }
         }
         pending.preCopyBytes(dirtyPages * PageTable.PAGE_BYTES);
     }

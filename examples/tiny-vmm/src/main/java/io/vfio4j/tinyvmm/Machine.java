@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  * A virtual machine: memory, one virtual CPU, a serial port, and a VFIO device beside them. It begins stopped.
  *
  * <p>It owns all that it opens. {@link #handlers} is what a migration moves, and as a {@link VirtualMachine} it is what
- * a migration stops, slows down and lets run; those calls come on the migration's thread.
+ * a migration stops, slows down and lets run; those calls come one at a time.
  */
 final class Machine implements VirtualMachine, AutoCloseable {
     /** What tells which pages the guest's CPU writes: a bitmap of all of the memory, or a ring for each CPU. */

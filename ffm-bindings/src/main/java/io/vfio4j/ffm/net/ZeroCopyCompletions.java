@@ -11,8 +11,8 @@ import java.lang.foreign.SegmentAllocator;
  * Reads from a socket's error queue which sends with {@link Sockets#MSG_ZEROCOPY} are complete, so that their memory
  * may change again.
  *
- * <p>The kernel numbers such sends of a socket from 0 on, those that failed left out. It completes them in order over
- * TCP, several at once. Nothing is allocated per call. For one thread.
+ * <p>The kernel numbers such sends of a socket from 0 on, those that failed left out. Over TCP it completes several at
+ * once, as a rule in their order. Nothing is allocated per call. For one thread.
  */
 public final class ZeroCopyCompletions {
     // Room for the entry, and for the address of the offender, which goes with it on other entries.
