@@ -57,6 +57,9 @@ sealed interface ChunkReceiver extends AutoCloseable {
                     return true;
                 }
                 case PAGES -> {
+                    if (channel.notePages(into)) {
+                        continue;
+                    }
                     channel.receivePages(into, places.place(Frame.streamOf(into), channel.payloadOf(into)));
                     return true;
                 }

@@ -34,20 +34,49 @@ final class FrameChannel implements AutoCloseable {
     private final FrameEncoder encoder;
     private final FrameDecoder decoder;
     private final Lock sending;
+    private final @Nullable SavedPages saved;
+    private final List<@Nullable PlacedPages> placed;
     private final BufferPool messageMemory;
     private final PooledBuffer outgoing;
     private final PooledBuffer incoming;
 
     /** Takes the connection over, also when this fails. */
     FrameChannel(LibC libc, Execution execution, Connection connection, int stream) {
-        this(libc, connection, new FrameEncoder(stream), new FrameDecoder(stream), execution.newLock());
+        this(libc, connection, new FrameEncoder(stream), new FrameDecoder(stream), execution.newLock(), null);
     }
 
     /**
      * One of several channels over one file: they write whole frames, one at a time, under their common lock. Taken
      * once per chunk where nobody else wants it, it costs nothing that shows beside the write of a chunk.
+     *
+     * @param saved where pages have places, what writes them there: then no frame goes for them before END
      */
-    FrameChannel(LibC libc, Connection connection, FrameEncoder encoder, FrameDecoder decoder, Lock sending) {
+    FrameChannel(
+            LibC libc,
+            Connection connection,
+            FrameEncoder encoder,
+            FrameDecoder decoder,
+            Lock sending,
+            @Nullable SavedPages saved) {
+        this(libc, connection, encoder, decoder, sending, saved, List.of());
+    }
+
+    /** The one channel that a file is read through: the pages that have places in it are only noted. */
+    FrameChannel(
+            LibC libc, Connection connection, FrameDecoder decoder, Lock sending, List<@Nullable PlacedPages> placed) {
+        this(libc, connection, new FrameEncoder(OutgoingPeerLink.FIRST_STREAM), decoder, sending, null, placed);
+    }
+
+    private FrameChannel(
+            LibC libc,
+            Connection connection,
+            FrameEncoder encoder,
+            FrameDecoder decoder,
+            Lock sending,
+            @Nullable SavedPages saved,
+            List<@Nullable PlacedPages> placed) {
+        this.saved = saved;
+        this.placed = placed;
         this.connection = connection;
         this.encoder = encoder;
         this.decoder = decoder;
@@ -84,8 +113,12 @@ final class FrameChannel implements AutoCloseable {
      *
      * @return what to ask by
      */
-    long sendData(PooledBuffer chunk) throws TransportException {
+    long sendData(PooledBuffer chunk) throws TransportException, StreamException {
         List<MemorySegment> pages = chunk.pages();
+        if (pages != null && saved != null) {
+            saved.write(chunk.view(PooledBuffer.HEAD_ROOM, PooledBuffer.HEAD_ROOM + chunk.length()), pages);
+            return 0;
+        }
         sending.lock();
         try {
             if (pages == null) {
@@ -140,6 +173,17 @@ final class FrameChannel implements AutoCloseable {
         table.pages(places);
     }
 
+    /** Notes a table of pages that lie in places of a file; false where the pages follow the table. */
+    boolean notePages(PooledBuffer table) throws IOException {
+        int index = Frame.streamOf(table) - OutgoingPeerLink.FIRST_STREAM;
+        PlacedPages pages = index < placed.size() ? placed.get(index) : null;
+        if (pages == null) {
+            return false;
+        }
+        decoder.countPages(table, pages.note(decoder.payloadOf(table)));
+        return true;
+    }
+
     void send(FrameKind kind, Message message) throws TransportException {
         sending.lock();
         try {
@@ -167,9 +211,25 @@ final class FrameChannel implements AutoCloseable {
         }
     }
 
-    /** Sends END with the totals of all that went before. */
+    /** Sends END with the totals of all that went before; before it, the index of pages that went to places. */
     void sendEnd() throws TransportException {
+        if (saved != null) {
+            sendIndex(saved);
+        }
         send(FrameKind.END, encoder.totals());
+    }
+
+    private void sendIndex(SavedPages pages) throws TransportException {
+        sending.lock();
+        try {
+            long bytes = pages.nextTable(outgoing);
+            while (outgoing.length() > 0) {
+                connection.write(encoder.encodePages(outgoing, bytes));
+                bytes = pages.nextTable(outgoing);
+            }
+        } finally {
+            sending.unlock();
+        }
     }
 
     /** Receives the next frame into a buffer, whatever it carries; its payload has been checked. */

@@ -2,6 +2,7 @@
 package io.vfio4j.migration;
 
 import io.vfio4j.buffer.PooledBuffer;
+import io.vfio4j.stream.StreamException;
 import io.vfio4j.transport.TransportException;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +36,7 @@ final class InFlight {
     }
 
     /** Writes a chunk, which is in flight thereafter; the caller's again when that fails. */
-    void write(PooledBuffer chunk) throws TransportException {
+    void write(PooledBuffer chunk) throws TransportException, StreamException {
         long write = channel.sendData(chunk);
         int at = (first + count) % chunks.length;
         chunks[at] = chunk;

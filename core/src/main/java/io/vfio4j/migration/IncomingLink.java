@@ -39,11 +39,20 @@ sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, In
     /** Declines the offer. */
     void refuse(String reason);
 
-    /** Takes the offer, and waits for the data connections. */
-    void accept(Message.Hello hello, Message.Accept accept) throws IOException;
+    /**
+     * Takes the offer, and waits for the data connections.
+     *
+     * @param pages for each offer, which pages have places of their own where this is a file
+     */
+    void accept(Message.Hello hello, Message.Accept accept, List<List<StateHandler.PageRange>> pages)
+            throws IOException;
 
     /** What the state comes through: one channel for each handler in the order of HELLO, or one for all. */
     List<FrameChannel> data();
+
+    /** When all frames have come: a handler's pages that lie in places of their own; null where it has none. */
+    @Nullable
+    PlacedPages placed(int stream);
 
     /** Says that a handler is ready for the switchover. Any thread. */
     void acknowledge(Message.Ack ack) throws IOException;

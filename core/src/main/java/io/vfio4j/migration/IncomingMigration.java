@@ -21,6 +21,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -207,12 +208,16 @@ public final class IncomingMigration {
         Message.Hello hello = from.awaitHello();
         requireFits(hello, from);
         try {
-            for (KnownHandler handler : Offers.match(hello.offers(), known)) {
+            List<KnownHandler> offered = Offers.match(hello.offers(), known);
+            for (KnownHandler handler : offered) {
                 crew.add(new IncomingStream(handler, execution));
             }
             crew.all("rehearse", IncomingStream::rehearse, () -> {});
             crew.all("loadSetup", stream -> stream.setUp(poolFor(hello.chunkBytes())), () -> {});
-            from.accept(hello, rehearsed(crew.emptyStepNanos()));
+            from.accept(
+                    hello,
+                    rehearsed(crew.emptyStepNanos()),
+                    offered.stream().map(KnownHandler::placedPages).toList());
             vm.open();
             enter(Phase.RECEIVING);
             long receiving = execution.nanoTime();
@@ -285,6 +290,19 @@ public final class IncomingMigration {
                         stream.receiver(parameters, execution, channel, streams, carried), channel, from, streams);
             }
         });
+        finishReceiving(from);
+        if (IntStream.range(0, streams.size()).anyMatch(i -> from.placed(OutgoingPeerLink.FIRST_STREAM + i) != null)) {
+            crew.start("loadPages", stream -> {
+                PlacedPages placed = from.placed(OutgoingPeerLink.FIRST_STREAM + streams.indexOf(stream));
+                if (placed != null) {
+                    stream.loadPlaced(placed);
+                }
+            });
+            finishReceiving(from);
+        }
+    }
+
+    private void finishReceiving(IncomingLink from) throws MigrationException {
         while (!crew.isIdle() && !crew.hasFailed()) {
             execution.await(execution.nanoTime() + PROGRESS_NANOS, () -> crew.isIdle() || crew.hasFailed());
             progress();

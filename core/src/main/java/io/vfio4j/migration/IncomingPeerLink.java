@@ -91,7 +91,8 @@ final class IncomingPeerLink implements IncomingLink {
     }
 
     @Override
-    public void accept(Message.Hello hello, Message.Accept accept) throws IOException {
+    public void accept(Message.Hello hello, Message.Accept accept, List<List<StateHandler.PageRange>> pages)
+            throws IOException {
         control().send(FrameKind.ACCEPT, accept);
         for (int i = 0; i < OutgoingPeerLink.ECHOES; i++) {
             control().expect(FrameKind.PING);
@@ -121,6 +122,11 @@ final class IncomingPeerLink implements IncomingLink {
     @Override
     public List<FrameChannel> data() {
         return data;
+    }
+
+    @Override
+    public @Nullable PlacedPages placed(int stream) {
+        return null;
     }
 
     @Override

@@ -170,6 +170,33 @@ final class IncomingStream implements Crew.Member {
         }
     }
 
+    /** Worker: loads the pages that lie in places of a file, when all else of it has come. */
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one thread at a time writes it
+    void loadPlaced(PlacedPages placed) throws IOException {
+        PooledBuffer buffer =
+                Objects.requireNonNull(Objects.requireNonNull(pool).tryAcquire());
+        try {
+            for (PlacedPages.Table table : placed.tables()) {
+                worker.awaitsPeer();
+                ByteBuffer read = placed.read(table, buffer);
+                worker.alive();
+                List<MemorySegment> places = handler.placePages(read);
+                worker.awaitsPeer();
+                long length = placed.read(read, places);
+                worker.alive();
+                handler.loadPages(read);
+                worker.alive();
+                bytes += length;
+                if (pieces.isEnabled()) {
+                    PieceEvent.record(name(), (int) length, false);
+                }
+            }
+        } finally {
+            worker.alive();
+            pool.release(buffer);
+        }
+    }
+
     /** Tells whether the source has state of this handler that could wait. */
     boolean hasLater() {
         return later;

@@ -19,6 +19,7 @@ final class KnownHandler {
     private final StateHandler handler;
     private volatile String name;
     private volatile @Nullable Description description;
+    private volatile List<StateHandler.PageRange> placedPages = List.of();
     private volatile PeerToPeer peerToPeer = PeerToPeer.NONE;
     private volatile boolean running;
     private volatile @Nullable String misfit;
@@ -41,7 +42,8 @@ final class KnownHandler {
                 new Crew.Named<>("name", known -> known.name = Objects.requireNonNull(known.handler.name())),
                 new Crew.Named<>(
                         "description",
-                        known -> known.description = Objects.requireNonNull(known.handler.description())));
+                        known -> known.description = Objects.requireNonNull(known.handler.description())),
+                new Crew.Named<>("placedPages", known -> known.placedPages = List.copyOf(known.handler.placedPages())));
     }
 
     /** Whether it agrees to be saved, and what a source has to know of it then. */
@@ -68,6 +70,11 @@ final class KnownHandler {
 
     Description description() {
         return Objects.requireNonNull(description, "asked before the introduction");
+    }
+
+    /** Which pages of memory have places of their own in a file. */
+    List<StateHandler.PageRange> placedPages() {
+        return placedPages;
     }
 
     PeerToPeer peerToPeer() {

@@ -8,6 +8,7 @@ import io.vfio4j.stream.FrameEncoder;
 import io.vfio4j.stream.FrameKind;
 import io.vfio4j.stream.Message;
 import io.vfio4j.transport.OutgoingFile;
+import io.vfio4j.transport.PlacedOutput;
 import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
@@ -17,8 +18,9 @@ import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A migration to a file: HELLO, then the frames of all handlers as they come, each handler's ended by its END. Loaded
- * means on disk, committed means under its final name: who finds it there may load it.
+ * A migration to a file: HELLO, the pages that have places there, then the frames of all handlers as they come, each
+ * handler's ended by its END. Loaded means on disk, committed means under its final name: who finds it there may load
+ * it.
  */
 final class OutgoingFileLink implements OutgoingLink {
     private final LibC libc;
@@ -32,18 +34,28 @@ final class OutgoingFileLink implements OutgoingLink {
         this.libc = libc;
         this.writing = execution.newLock();
         this.file = transport.createFile(address);
-        this.control = channel(Frame.CONTROL_STREAM);
+        this.control = channel(Frame.CONTROL_STREAM, null);
     }
 
-    private FrameChannel channel(int stream) {
-        return new FrameChannel(libc, file.connection(), new FrameEncoder(stream), new FrameDecoder(stream), writing);
+    private FrameChannel channel(int stream, @Nullable SavedPages pages) {
+        return new FrameChannel(
+                libc, file.connection(), new FrameEncoder(stream), new FrameDecoder(stream), writing, pages);
     }
 
     @Override
-    public Negotiated negotiate(Message.Hello hello) throws IOException {
+    public Negotiated negotiate(Message.Hello hello, List<List<StateHandler.PageRange>> pages) throws IOException {
         control.send(FrameKind.HELLO, hello);
+        FileLayout layout = FileLayout.of(FileLayout.behind(hello), pages);
+        PlacedOutput output = null;
+        if (layout != null) {
+            control.send(FrameKind.PLACES, layout.message());
+            output = file.places(layout.message().framesAt());
+        }
         for (int i = 0; i < hello.offers().size(); i++) {
-            data.add(channel(OutgoingPeerLink.FIRST_STREAM + i));
+            PagePlaces places = layout == null ? null : layout.places().get(i);
+            data.add(channel(
+                    OutgoingPeerLink.FIRST_STREAM + i,
+                    places == null || output == null ? null : new SavedPages(places, output, hello.chunkBytes())));
         }
         return new Negotiated(0, 0, 0);
     }

@@ -26,8 +26,12 @@ sealed interface OutgoingLink extends AutoCloseable permits OutgoingPeerLink, Ou
         };
     }
 
-    /** Offers the migration and opens the data connections. */
-    Negotiated negotiate(Message.Hello hello) throws IOException;
+    /**
+     * Offers the migration and opens the data connections.
+     *
+     * @param pages for each offer, which pages have places of their own where this is a file
+     */
+    Negotiated negotiate(Message.Hello hello, List<List<StateHandler.PageRange>> pages) throws IOException;
 
     /** What a handler's state goes through, from 1 on. */
     FrameChannel data(int stream);

@@ -348,8 +348,9 @@ public final class OutgoingMigration {
     private MigrationReport migrate(OutgoingLink to, List<Message.Offer> offers, int chunks) throws IOException {
         long begin = execution.nanoTime();
         try {
-            OutgoingLink.Negotiated negotiated =
-                    to.negotiate(new Message.Hello(UUID.randomUUID(), parameters.chunkBytes(), offers));
+            OutgoingLink.Negotiated negotiated = to.negotiate(
+                    new Message.Hello(UUID.randomUUID(), parameters.chunkBytes(), offers),
+                    known.stream().map(KnownHandler::placedPages).toList());
             model.roundTrip(negotiated.roundTripNanos());
             model.destination(negotiated.loadNanos(), negotiated.resumeNanos());
             for (int i = 0; i < handlers.size(); i++) {

@@ -81,7 +81,7 @@ final class OutgoingPeerLink implements OutgoingLink {
     }
 
     @Override
-    public Negotiated negotiate(Message.Hello hello) throws IOException {
+    public Negotiated negotiate(Message.Hello hello, List<List<StateHandler.PageRange>> pages) throws IOException {
         control.send(FrameKind.HELLO, hello);
         Message.Accept accept = Message.Accept.readFrom(control.expect(FrameKind.ACCEPT));
         long roundTrip = roundTripNanos();

@@ -331,12 +331,40 @@ public interface StateHandler {
     default void loadExtra(ByteBuffer extra) throws IOException {}
 
     /**
+     * Says which pages this handler may send by {@link StateOutput#sendPages}, so that each has a place of its own in a
+     * file, which then does not grow with what goes again: {@code mapped-ram} in QEMU. Asked once, before all else; the
+     * same at both sides. Pages of a handler that says nothing here go into a file as they come.
+     *
+     * @return ranges that do not overlap, in the order of their places
+     */
+    default List<PageRange> placedPages() {
+        return List.of();
+    }
+
+    /**
+     * Pages of memory that a handler may send.
+     *
+     * @param region the number of their region in the handler's tables
+     * @param first the first page's number in the region
+     * @param count how many, at least 1
+     */
+    record PageRange(int region, long first, long count) {
+        /** Checks the range. */
+        public PageRange {
+            if (first < 0 || count < 1 || first > Long.MAX_VALUE - count) {
+                throw new IllegalArgumentException("there are no " + count + " pages from page " + first);
+            }
+        }
+    }
+
+    /**
      * Says where the pages are to be put that follow a frame, which are then read straight into place; and puts the
      * pages there that the table says are zero. {@code load_multifd_page} in QEMU.
      *
      * <p>Called on the thread that receives, in the order of the frames, beside calls of {@link #load},
      * {@link #loadPages} and {@link #loadExtra} for frames before it: it writes to the pages of this table, and changes
-     * nothing else.
+     * nothing else. From a file in which {@link #placedPages} have places, they are loaded when all else of all
+     * handlers has been, on the thread that makes the handler's other calls.
      *
      * @param table a {@link io.vfio4j.stream.PageTable} whose checksum was found right, but which is a peer's: little
      *     endian, from position to limit; valid until this returns

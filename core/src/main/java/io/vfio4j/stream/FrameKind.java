@@ -43,9 +43,11 @@ public enum FrameKind {
      * Source, on a data connection: pages of memory. The payload is a {@link PageTable}; the pages that it lists follow
      * the frame as they are, and its length does not count them.
      */
-    PAGES(18);
+    PAGES(18),
+    /** Source, right behind HELLO in a file: where pages lie, and where the frames go on. {@link Message.Places}. */
+    PLACES(19);
 
-    private static final FrameKind[] BY_CODE = new FrameKind[19];
+    private static final FrameKind[] BY_CODE = new FrameKind[20];
 
     static {
         for (FrameKind kind : values()) {
@@ -62,7 +64,7 @@ public enum FrameKind {
     /**
      * Returns the number on the wire.
      *
-     * @return 1 to 18
+     * @return 1 to 19
      */
     public int code() {
         return code;

@@ -310,6 +310,66 @@ public sealed interface Message {
      */
     record Missing(int stream, String reason) {}
 
+    /**
+     * Where the pages of handlers lie in a file: PLACES.
+     *
+     * @param framesAt where the frames go on, in bytes from the file's beginning
+     * @param areas the handlers' areas, one for each handler that has one
+     */
+    record Places(long framesAt, List<Area> areas) implements Message {
+        /** Copies the areas. */
+        public Places {
+            areas = List.copyOf(areas);
+        }
+
+        /**
+         * Returns how long the payload is.
+         *
+         * @param areas how many areas it has
+         * @return bytes
+         */
+        public static int length(int areas) {
+            return Long.BYTES + Short.BYTES + areas * Area.BYTES;
+        }
+
+        @Override
+        public void writeTo(ByteBuffer to) {
+            to.putLong(framesAt).putShort((short) areas.size());
+            areas.forEach(area ->
+                    to.putShort((short) area.stream()).putLong(area.at()).putLong(area.pages()));
+        }
+
+        /**
+         * Reads the payload.
+         *
+         * @param from a little-endian buffer, set to the payload
+         * @return the message
+         * @throws StreamException where it is too short or there are too many
+         */
+        public static Places readFrom(ByteBuffer from) throws StreamException {
+            return read(FrameKind.PLACES, () -> {
+                long framesAt = from.getLong();
+                int count = readCount(from, "areas", Hello.MAX_OFFERS);
+                List<Area> areas = new ArrayList<>();
+                for (int i = 0; i < count; i++) {
+                    areas.add(new Area(Short.toUnsignedInt(from.getShort()), from.getLong(), from.getLong()));
+                }
+                return new Places(framesAt, areas);
+            });
+        }
+    }
+
+    /**
+     * A part of a file that has a place for each page of a handler: a part of PLACES.
+     *
+     * @param stream which handler's, 1 and up
+     * @param at where it begins, in bytes from the file's beginning
+     * @param pages how many pages it has
+     */
+    record Area(int stream, long at, long pages) {
+        private static final int BYTES = Short.BYTES + 2 * Long.BYTES;
+    }
+
     /** A frame that says all by its kind: PING, COMMIT, SWITCHOVER, LATER. */
     record Empty() implements Message {
         @Override

@@ -58,8 +58,18 @@ public final class PageTable {
          * @param into the buffer whose payload becomes the table
          */
         public void begin(PooledBuffer into) {
+            begin(into, into.capacity());
+        }
+
+        /**
+         * Begins an empty table that is to fit into another buffer as well.
+         *
+         * @param into the buffer whose payload becomes the table
+         * @param mostBytes how long it can be, with room for a run of one page at the least
+         */
+        public void begin(PooledBuffer into, int mostBytes) {
             at = PooledBuffer.HEAD_ROOM;
-            limit = PooledBuffer.HEAD_ROOM + Math.min(into.capacity(), Frame.MAX_MESSAGE);
+            limit = PooledBuffer.HEAD_ROOM + Math.min(Math.min(into.capacity(), mostBytes), Frame.MAX_MESSAGE);
             view = into.view(at, limit);
             runs = 0;
         }

@@ -55,7 +55,7 @@ final class DirectChannel implements FileOutput {
     }
 
     /** {@code O_DIRECT}, which is not the same number everywhere. */
-    private static int directFlag() {
+    static int directFlag() {
         return switch (System.getProperty("os.arch", "")) {
             case "aarch64", "arm" -> 0x10000;
             case "ppc64le", "ppc64" -> 0x20000;
@@ -100,13 +100,25 @@ final class DirectChannel implements FileOutput {
 
     @Override
     public synchronized void force() throws IOException {
+        flush();
+        cached.force(true);
+    }
+
+    /** Writes all that was gathered; what does not fill a block stays to be written again with what fills it. */
+    private void flush() throws IOException {
         writeBlocks();
         ByteBuffer rest = gathered.duplicate().flip();
         long at = offset;
         while (rest.hasRemaining()) {
             at += cached.write(rest, at);
         }
-        cached.force(true);
+    }
+
+    @Override
+    public synchronized void goOnAt(long position) throws IOException {
+        flush();
+        gathered.clear().limit(BUFFER_BYTES);
+        offset = position;
     }
 
     @Override

@@ -10,9 +10,12 @@ import java.nio.channels.NonReadableChannelException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/** A file that is written front to back, and can be brought to disk. */
+/** A file that is written front to back, with gaps, and can be brought to disk. */
 interface FileOutput extends ByteChannel, GatheringByteChannel {
     void force() throws IOException;
+
+    /** Leaves a gap: goes on at a whole block's offset behind what was written so far. */
+    void goOnAt(long position) throws IOException;
 
     @Override
     default long write(ByteBuffer[] from) throws IOException {
@@ -45,6 +48,11 @@ interface FileOutput extends ByteChannel, GatheringByteChannel {
             @Override
             public void force() throws IOException {
                 channel.force(true);
+            }
+
+            @Override
+            public void goOnAt(long position) throws IOException {
+                channel.position(position);
             }
 
             @Override

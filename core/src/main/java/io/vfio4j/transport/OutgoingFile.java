@@ -16,6 +16,17 @@ public interface OutgoingFile extends AutoCloseable {
     Connection connection();
 
     /**
+     * Leaves a part of the file, behind what was written so far, to be written by places. Called once at the most,
+     * while nobody writes.
+     *
+     * @param resumeAt where the part ends, a multiple of {@link PlacedOutput#ALIGNMENT}: what goes through the
+     *     connection from now on goes behind it
+     * @return what writes there; closed with this file
+     * @throws TransportException {@code FAILED} when the file cannot be opened a second time
+     */
+    PlacedOutput places(long resumeAt) throws TransportException;
+
+    /**
      * Brings all that was written to disk.
      *
      * @throws TransportException {@code FAILED} such as for a full disk

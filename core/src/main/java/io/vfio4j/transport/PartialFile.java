@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.transport;
 
+import io.vfio4j.ffm.Errno;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.transport.TransportException.Problem;
 import java.io.IOException;
@@ -10,17 +11,22 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.jspecify.annotations.Nullable;
 
 /** A file of this host: until its commit it is {@code NAME.*.partial} beside its final place. */
 final class PartialFile implements OutgoingFile {
+    private final LibC libc;
     private final TransportAddress.File address;
     private final Path partial;
     private final FileOutput channel;
     private final Connection connection;
+    private @Nullable PlacedChannel places;
     private boolean done;
     private boolean committed;
 
-    private PartialFile(TransportAddress.File address, Path partial, FileOutput channel, Connection connection) {
+    private PartialFile(
+            LibC libc, TransportAddress.File address, Path partial, FileOutput channel, Connection connection) {
+        this.libc = libc;
         this.address = address;
         this.partial = partial;
         this.channel = channel;
@@ -35,6 +41,7 @@ final class PartialFile implements OutgoingFile {
             Path partial = Files.createTempFile(target.getParent(), target.getFileName() + ".", ".partial");
             FileOutput channel = open(libc, address, partial);
             return new PartialFile(
+                    libc,
                     address,
                     partial,
                     channel,
@@ -57,6 +64,24 @@ final class PartialFile implements OutgoingFile {
     @Override
     public Connection connection() {
         return connection;
+    }
+
+    @Override
+    public PlacedOutput places(long resumeAt) throws TransportException {
+        int direct = address.direct() ? DirectChannel.directFlag() : 0;
+        int fd = libc.open(partial.toString(), LibC.O_WRONLY | LibC.O_CLOEXEC | direct);
+        if (fd < 0) {
+            throw new TransportException(
+                    Problem.FAILED, address + ": cannot be opened again: " + Errno.describe(fd), null);
+        }
+        PlacedChannel opened = new PlacedChannel(libc, fd, address.toString());
+        places = opened;
+        try {
+            channel.goOnAt(resumeAt);
+        } catch (IOException e) {
+            throw new TransportException(Problem.FAILED, "writing to " + address + " failed: " + e.getMessage(), e);
+        }
+        return opened;
     }
 
     @Override
@@ -134,6 +159,9 @@ final class PartialFile implements OutgoingFile {
     @Override
     public void close() {
         connection.close();
+        if (places != null) {
+            places.close();
+        }
         if (!done) {
             done = true;
             delete(partial);

@@ -103,16 +103,12 @@ public final class SystemTransport implements Transport {
     }
 
     @Override
-    public Connection openFile(TransportAddress.File address) throws TransportException {
+    public IncomingFile openFile(TransportAddress.File address) throws TransportException {
         if (!Files.isRegularFile(address.path())) {
             throw new TransportException(Problem.UNREACHABLE, address + ": no such file", null);
         }
         try {
-            return new ChannelConnection(
-                    FileChannel.open(address.path(), StandardOpenOption.READ),
-                    address.toString(),
-                    ChannelConnection.NO_LIMIT,
-                    watchdog);
+            return new ReadFile(FileChannel.open(address.path(), StandardOpenOption.READ), address, watchdog);
         } catch (IOException e) {
             throw new TransportException(Problem.UNREACHABLE, address + ": cannot be read: " + reason(e), e);
         }

@@ -35,10 +35,10 @@ public interface Transport extends AutoCloseable {
      * Opens a file to read a saved state from. A disk is waited for as long as it takes: nothing can end a call on it.
      *
      * @param address the file
-     * @return the file as a connection, which the caller closes
+     * @return the file, which the caller closes
      * @throws TransportException {@code UNREACHABLE} where it is no readable file
      */
-    Connection openFile(TransportAddress.File address) throws TransportException;
+    IncomingFile openFile(TransportAddress.File address) throws TransportException;
 
     /**
      * Makes a file to write a state to. A disk is waited for as long as it takes: nothing can end a call on it.

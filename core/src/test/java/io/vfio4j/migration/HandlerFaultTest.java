@@ -90,6 +90,7 @@ class HandlerFaultTest {
     private static final List<Place> PLACES = List.of(
             source("name", End.NOT_BEGUN),
             source("description", End.NOT_BEGUN),
+            source("placedPages", End.NOT_BEGUN),
             source("prepare", End.NOT_BEGUN),
             source("peerToPeer", End.NOT_BEGUN),
             source("isRunning", End.NOT_BEGUN),
@@ -111,6 +112,7 @@ class HandlerFaultTest {
             source("cleanup", End.COMPLETED),
             destination("name", End.NOT_BEGUN),
             destination("description", End.NOT_BEGUN),
+            destination("placedPages", End.NOT_BEGUN),
             destination("prepare", End.NOT_BEGUN),
             destination("misfit", End.NOT_BEGUN),
             destination("rehearse", End.NOT_BEGUN),
@@ -352,7 +354,7 @@ class HandlerFaultTest {
         assertThat(here.reason()).isEqualTo(Reason.DEVICE);
         assertThat(here).hasMessageStartingWith(named);
         boolean connected = !(place.end == End.NOT_BEGUN && place.atSource)
-                && !Set.of("name", "description", "prepare").contains(place.method);
+                && !Set.of("name", "description", "placedPages", "prepare").contains(place.method);
         if (connected) {
             assertThat(there).hasMessageContaining(named);
         }

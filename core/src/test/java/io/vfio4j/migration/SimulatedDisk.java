@@ -4,7 +4,9 @@ package io.vfio4j.migration;
 import io.vfio4j.migration.Schedule.Kind;
 import io.vfio4j.migration.Schedule.Place;
 import io.vfio4j.transport.Connection;
+import io.vfio4j.transport.IncomingFile;
 import io.vfio4j.transport.OutgoingFile;
+import io.vfio4j.transport.PlacedOutput;
 import io.vfio4j.transport.TransportAddress;
 import io.vfio4j.transport.TransportException;
 import io.vfio4j.transport.TransportException.Problem;
@@ -93,7 +95,7 @@ final class SimulatedDisk {
         return new Writing(process, name, content);
     }
 
-    Connection open(SimulatedProcess process, TransportAddress.File address) throws TransportException {
+    IncomingFile open(SimulatedProcess process, TransportAddress.File address) throws TransportException {
         access(process, "open");
         Content content = files.get(address.path().toString());
         if (content == null) {
@@ -198,6 +200,12 @@ final class SimulatedDisk {
             return this;
         }
 
+        /** Nothing that is simulated has pages. */
+        @Override
+        public PlacedOutput places(long resumeAt) {
+            throw new UnsupportedOperationException("it has no places");
+        }
+
         @Override
         public void write(ByteBuffer from) throws TransportException {
             int end = from.limit();
@@ -262,7 +270,7 @@ final class SimulatedDisk {
         }
     }
 
-    private final class Reading extends Open {
+    private final class Reading extends Open implements IncomingFile {
         private final SimulatedProcess process;
         private final Content content;
         private int position;
@@ -285,6 +293,26 @@ final class SimulatedDisk {
         @Override
         public boolean atEnd(ByteBuffer scratch) throws TransportException {
             return !readSome(scratch);
+        }
+
+        @Override
+        public Connection connection() {
+            return this;
+        }
+
+        @Override
+        public long position() {
+            return position;
+        }
+
+        @Override
+        public void position(long to) {
+            throw new UnsupportedOperationException("it has no places");
+        }
+
+        @Override
+        public void read(ByteBuffer to, long from) {
+            throw new UnsupportedOperationException("it has no places");
         }
 
         private boolean readSome(ByteBuffer to) throws TransportException {

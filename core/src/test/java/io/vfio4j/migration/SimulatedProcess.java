@@ -2,6 +2,7 @@
 package io.vfio4j.migration;
 
 import io.vfio4j.transport.Connection;
+import io.vfio4j.transport.IncomingFile;
 import io.vfio4j.transport.Listener;
 import io.vfio4j.transport.OutgoingFile;
 import io.vfio4j.transport.Transport;
@@ -80,7 +81,7 @@ final class SimulatedProcess implements Execution {
             }
 
             @Override
-            public Connection openFile(TransportAddress.File address) throws TransportException {
+            public IncomingFile openFile(TransportAddress.File address) throws TransportException {
                 return disk.open(SimulatedProcess.this, address);
             }
 

@@ -160,7 +160,7 @@ class FrameDecoderTest {
 
     @Test
     void shouldRefuseKindsThatDoNotExist() {
-        for (int kind : new int[] {0, 19, 127, 128, 255}) {
+        for (int kind : new int[] {0, 20, 127, 128, 255}) {
             byte[] frame = frames.encodeData(new FrameEncoder(1), new byte[1]);
             frame[KIND] = (byte) kind;
             seal(frame);

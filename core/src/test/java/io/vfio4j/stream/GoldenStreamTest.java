@@ -78,7 +78,12 @@ class GoldenStreamTest {
                 arguments(
                         FrameKind.COMPLETE,
                         0,
-                        new Message.Complete(42, List.of(new Message.Missing(2, "disk0: no space")))));
+                        new Message.Complete(42, List.of(new Message.Missing(2, "disk0: no space")))),
+                arguments(
+                        FrameKind.PLACES,
+                        0,
+                        new Message.Places(
+                                40_960, List.of(new Message.Area(1, 4096, 5), new Message.Area(3, 24_576, 4)))));
     }
 
     @ParameterizedTest
@@ -168,7 +173,7 @@ class GoldenStreamTest {
             assertThat(golden(kind)).startsWith('V', 'F', '4', 'J').hasSizeGreaterThanOrEqualTo(Frame.HEADER_BYTES);
         }
         assertThat(Arrays.stream(FrameKind.values()).map(FrameKind::code))
-                .containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18);
+                .containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19);
     }
 
     static Message read(FrameKind kind, ByteBuffer payload) throws StreamException {
@@ -181,6 +186,7 @@ class GoldenStreamTest {
             case LOADED, RUNNING -> Message.Timed.readFrom(kind, payload);
             case ACK_WANTED, ACK -> Message.Ack.readFrom(kind, payload);
             case COMPLETE -> Message.Complete.readFrom(payload);
+            case PLACES -> Message.Places.readFrom(payload);
             case PING, COMMIT, SWITCHOVER, LATER, DATA, EXTRA, PAGES -> new Message.Empty();
         };
     }

@@ -267,7 +267,8 @@ class ConnectionTest {
             assertThat(address.path()).hasBinaryContent(new byte[] {1, 2, 3});
         }
         assertThat(folder).isDirectoryContaining(entry -> entry.equals(address.path()));
-        try (Connection read = transport.openFile(address)) {
+        try (IncomingFile file = transport.openFile(address)) {
+            Connection read = file.connection();
             assertThat(receive(read, 3)).containsExactly(1, 2, 3);
             assertThat(read.atEnd(ByteBuffer.allocateDirect(1))).isTrue();
         }

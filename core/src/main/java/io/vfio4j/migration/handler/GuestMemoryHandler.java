@@ -151,6 +151,13 @@ public final class GuestMemoryHandler implements StateHandler {
     }
 
     @Override
+    public List<PageRange> placedPages() {
+        return parts.stream()
+                .map(part -> new PageRange(part.number(), part.first(), part.pages()))
+                .toList();
+    }
+
+    @Override
     public void saveSetup() throws IOException {
         memory.start(this);
         looks = parts.stream().map(RegionPart.Pages::new).toList();
