@@ -278,7 +278,15 @@ final class IncomingStream implements Crew.Member {
                 switchedOver = true;
                 handler.switchoverStart();
             }
-            case LATER -> later = true;
+            case LATER -> {
+                if (!handler.takesLater()) {
+                    throw new StreamException(
+                            StreamException.Problem.UNEXPECTED,
+                            name + ": the source sent LATER, and this handler's takesLater says that nothing is loaded"
+                                    + " into it once the machine runs");
+                }
+                later = true;
+            }
             default -> throw new IllegalStateException("the receiver hands out no " + kind);
         }
     }

@@ -14,7 +14,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It is what QEMU calls {@code SaveVMHandlers}; each method names the one that it stands for. A virtual machine
  * monitor implements it for what is its own; {@link io.vfio4j.migration.handler.VfioDeviceHandler} is the one for
- * devices. Every method but the three that describe the handler does nothing unless it is overridden.
+ * devices. {@link #name} and {@link #description} have to be there. The others do nothing unless they are overridden,
+ * and what they tell is that there is nothing; but {@link #misfit} compares kinds and versions, and what a handler has
+ * not asked for is refused: pages by {@link #placePages}, state that could wait by {@link #takesLater}.
  *
  * <p>All calls of a migration come one at a time: what a handler says of itself and {@link #prepare} on threads that
  * end soon, and all that follows, to {@link #cleanup}, on one other thread of the handler's own; other handlers' calls
@@ -27,9 +29,9 @@ import org.jspecify.annotations.Nullable;
  * saveLater, release, cleanup}; when the switchover is withdrawn after {@code quiesce}, {@code unquiesce} and on with
  * {@code iterate}; when the migration fails, {@code resumeQuiesced, resume, cleanup}. At the destination:
  * {@code prepare, rehearse, loadSetup, (load, loadPages, loadExtra, initialLoaded)*, switchoverStart, load*,
- * loadFinish, resumeQuiesced, resume, cleanup}; between the last two, {@code (load, loadPages, loadExtra)*} and
- * {@code laterLoaded} or {@code laterLost} where the source has state that could wait; when it fails, {@code discard,
- * cleanup}.
+ * loadFinish, resumeQuiesced, resume, cleanup}; where the source has state that could wait, {@code takesLater} after
+ * {@code switchoverStart}, and between the last two {@code (load, loadExtra)*} and {@code laterLoaded} or
+ * {@code laterLost}; when it fails, {@code discard, cleanup}.
  */
 public interface StateHandler {
 
@@ -246,7 +248,7 @@ public interface StateHandler {
 
     /**
      * Tells whether the handler has state that can wait until the destination runs: {@code has_postcopy}. Asked once,
-     * after {@link #complete}.
+     * after {@link #complete}. The destination's {@link #takesLater} must agree.
      *
      * @return true when {@link #saveLater} has something to send
      */
@@ -404,6 +406,18 @@ public interface StateHandler {
      * @throws IOException when it is refused
      */
     default void loadFinish() throws IOException {}
+
+    /**
+     * Tells whether {@link #load} and {@link #loadExtra} may be called when the machine runs here already: a disk, for
+     * one, must not be written to by a peer then. Asked at the destination when the source says that it has state that
+     * could wait, before it runs; from a file too.
+     *
+     * @return true for a handler that loads what {@link #saveLater} sends; else the migration fails, and the source
+     *     runs on
+     */
+    default boolean takesLater() {
+        return false;
+    }
 
     /**
      * Hears that all has been loaded that {@link #saveLater} sent. It came by {@link #load} and {@link #loadExtra},

@@ -2,6 +2,7 @@
 package io.vfio4j.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vfio4j.buffer.PooledBuffer;
 import io.vfio4j.ffm.LibC;
@@ -41,6 +42,7 @@ class AfterSwitchoverTest {
         private final boolean atSource;
         private int sent;
         private int come;
+        private volatile boolean takes = true;
         private volatile @Nullable IOException lost;
         private volatile Step beforePiece = piece -> {};
 
@@ -95,6 +97,11 @@ class AfterSwitchoverTest {
                     .getInt();
             assertThat(number).isEqualTo(come);
             come++;
+        }
+
+        @Override
+        public boolean takesLater() {
+            return takes;
         }
 
         @Override
@@ -218,6 +225,54 @@ class AfterSwitchoverTest {
         assertThat(outcome.completed().after()).isEqualTo(AfterSwitchover.NONE);
         assertThat(sides.sourceEvents.phases).doesNotContain(Phase.AFTER_SWITCHOVER);
         assertThat(sides.destinationEvents.phases).doesNotContain(Phase.AFTER_SWITCHOVER);
+    }
+
+    /** Nothing a peer sends is to reach a disk when its guest runs, whatever the peer says could wait. */
+    @ParameterizedTest
+    @EnumSource(
+            value = MigrationParameters.Overlap.class,
+            names = {"ON", "OFF"})
+    void shouldRefuseWhatCouldWaitOfAHandlerThatTakesNothingOnceItRuns(MigrationParameters.Overlap overlap)
+            throws Exception {
+        TwoSides sides = sides();
+        lateThere.takes = false;
+
+        MigrationException failure = sides.migrate(
+                        List.of(plain, late),
+                        List.of(plainThere, lateThere),
+                        parameters().overlap(overlap).build())
+                .failed();
+
+        assertThat(failure).hasMessageContaining("late: the source sent LATER, and this handler's takesLater says");
+        assertThat(steps).contains("late.resume at the source").doesNotContain("late.resume", "late.saveLater");
+        assertThat(lateThere.come).isZero();
+        assertThat(lateThere.calls).contains("discard");
+        assertThat(sides.sourceVm.runs()).isTrue();
+        assertThat(sides.destinationVm.calls).isEmpty();
+    }
+
+    @Test
+    void shouldRefuseAFileWithWhatCouldWaitForAHandlerThatTakesNothingOnceItRuns() throws Exception {
+        TransportAddress file = new TransportAddress.File(folder.resolve("state"));
+        MigrationParameters parameters = parameters().build();
+        lateThere.takes = false;
+        new OutgoingMigration(
+                        LibC.system(),
+                        List.of(plain, late),
+                        new RecordingVm(),
+                        parameters,
+                        SwitchoverPolicy.STANDARD,
+                        new Recorder())
+                .run(file);
+        RecordingVm vm = new RecordingVm();
+
+        assertThatThrownBy(() -> new IncomingMigration(
+                                LibC.system(), List.of(plainThere, lateThere), vm, parameters, new Recorder())
+                        .run(file))
+                .hasMessageContaining("late: the source sent LATER, and this handler's takesLater says");
+
+        assertThat(lateThere.come).isZero();
+        assertThat(vm.calls).isEmpty();
     }
 
     @Test

@@ -123,6 +123,7 @@ class HandlerFaultTest {
             destination("initialLoaded", End.RUNS_AGAIN),
             destination("loadExtra", End.RUNS_AGAIN),
             destination("switchoverStart", End.RUNS_AGAIN),
+            destination("takesLater", End.RUNS_AGAIN),
             destination("loadFinish", End.RUNS_AGAIN),
             new Place(false, "discard", Scenario.ANOTHER_IS_REFUSED_THERE, End.NOT_DISCARDED),
             destination("resumeQuiesced", End.IN_DOUBT),
@@ -340,7 +341,7 @@ class HandlerFaultTest {
             case "hasLater" -> "complete";
             case "laterLoaded", "laterLost" -> "loadLater";
             case "stepNanos", "isActive", "iterates", "pending" -> "saveSetup";
-            case "initialLoaded", "loadExtra", "loadPages", "placePages", "switchoverStart" -> "load";
+            case "initialLoaded", "loadExtra", "loadPages", "placePages", "switchoverStart", "takesLater" -> "load";
             default -> method;
         };
     }

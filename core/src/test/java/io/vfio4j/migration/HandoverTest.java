@@ -22,6 +22,8 @@ import io.vfio4j.transport.Listener;
 import io.vfio4j.transport.Transport;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -36,6 +38,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.FutureTask;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -222,7 +225,7 @@ class HandoverTest {
     @Test
     void shouldRunOnAndSayWhatIsMissingWhenTheSourceIsLostAfterTheSwitchover() throws Exception {
         script.in("STOP");
-        IncomingMigration migration = incoming();
+        IncomingMigration migration = incoming(HandoverTest::takingLater);
         FutureTask<MigrationException> destination = running(() -> migration.run(address));
         listening.take();
         try (Source source = new Source()) {
@@ -244,7 +247,7 @@ class HandoverTest {
                 data -> data.send(FrameKind.COMMIT));
         for (Step step : wrong) {
             script.in("STOP");
-            IncomingMigration migration = incoming();
+            IncomingMigration migration = incoming(HandoverTest::takingLater);
             FutureTask<MigrationException> destination = running(() -> migration.run(address));
             listening.take();
             try (Source source = new Source()) {
@@ -292,6 +295,25 @@ class HandoverTest {
 
             assertThat(destination.get())
                     .hasMessageContaining("the source sent LATER where it has no place")
+                    .extracting(MigrationException::reason)
+                    .isEqualTo(Reason.PROTOCOL);
+        }
+        assertThat(vmCalls).isEmpty();
+    }
+
+    @Test
+    void shouldRefuseWhatCouldWaitOfADeviceOfWhichNothingCan() throws Exception {
+        script.in("STOP");
+        IncomingMigration migration = incoming();
+        FutureTask<MigrationException> destination = running(() -> migration.run(address));
+        listening.take();
+        try (Source source = new Source()) {
+            source.offer();
+            source.data().send(FrameKind.SWITCHOVER);
+            source.data().send(FrameKind.LATER);
+
+            assertThat(destination.get())
+                    .hasMessageStartingWith("device0: the source sent LATER, and this handler's takesLater says")
                     .extracting(MigrationException::reason)
                     .isEqualTo(Reason.PROTOCOL);
         }
@@ -355,6 +377,24 @@ class HandoverTest {
     }
 
     private IncomingMigration incoming() throws IOException {
+        return incoming(handler -> handler);
+    }
+
+    /** The same handler, of which something could wait. */
+    private static StateHandler takingLater(StateHandler handler) {
+        return (StateHandler) Proxy.newProxyInstance(
+                StateHandler.class.getClassLoader(),
+                new Class<?>[] {StateHandler.class},
+                (proxy, method, arguments) -> {
+                    try {
+                        return method.getName().equals("takesLater") ? true : method.invoke(handler, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+
+    private IncomingMigration incoming(UnaryOperator<StateHandler> as) throws IOException {
         MigrationListener listener = new MigrationListener() {
             @Override
             public void onListening(String at) {
@@ -366,8 +406,10 @@ class HandoverTest {
                 notices.add(text);
             }
         };
-        return new IncomingMigration(
-                libc, VfioDeviceHandler.inOrder(device()), vm(), MigrationParameters.DEFAULT, listener);
+        List<StateHandler> handlers = VfioDeviceHandler.inOrder(device()).stream()
+                .<StateHandler>map(as::apply)
+                .toList();
+        return new IncomingMigration(libc, handlers, vm(), MigrationParameters.DEFAULT, listener);
     }
 
     private VfioDevice device() throws IOException {

@@ -113,6 +113,7 @@ public final class Passage implements StateOutput, AutoCloseable {
             to.resumeQuiesced();
             to.resume();
             if (from.hasLater()) {
+                requireTakesLater(to);
                 from.saveLater(out);
                 to.laterLoaded();
             }
@@ -130,6 +131,9 @@ public final class Passage implements StateOutput, AutoCloseable {
         try (Passage out = new Passage(chunkBytes, new Loading(to, bytes, at, bits))) {
             from.saveSetup();
             boolean later = completeAll(from, out);
+            if (later) {
+                requireTakesLater(to);
+            }
             from.cleanup();
             to.loadFinish();
             to.resumeQuiesced();
@@ -139,6 +143,12 @@ public final class Passage implements StateOutput, AutoCloseable {
             }
         } finally {
             to.cleanup();
+        }
+    }
+
+    private static void requireTakesLater(StateHandler to) {
+        if (!to.takesLater()) {
+            throw new IllegalStateException(to.name() + ": the destination would refuse what can wait");
         }
     }
 

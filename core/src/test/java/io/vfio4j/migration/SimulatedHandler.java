@@ -241,6 +241,11 @@ final class SimulatedHandler implements StateHandler {
     }
 
     @Override
+    public boolean takesLater() {
+        return true;
+    }
+
+    @Override
     public void laterLoaded() {
         require(position == Position.RUNNING, "has what could wait before it runs");
         require(laterCame == LATER_PIECES, "is told that all has come, and it has not");

@@ -59,9 +59,10 @@ public final class ChannelDisk implements DiskImage {
 
     /** What is zero already is left as it is. */
     @Override
-    public void zero(long position, long count) throws IOException {
+    public long zero(long position, long count) throws IOException {
         ByteBuffer there = ByteBuffer.allocateDirect((int) Math.min(ZEROS, count));
         ByteBuffer zeros = ByteBuffer.allocateDirect(there.capacity());
+        long written = 0;
         long at = position;
         while (at < position + count) {
             there.clear().limit((int) Math.min(there.capacity(), position + count - at));
@@ -71,9 +72,11 @@ public final class ChannelDisk implements DiskImage {
             zeros.clear().limit(length);
             if (read == 0 || !there.equals(zeros)) {
                 write(zeros, at);
+                written += length;
             }
             at += length;
         }
+        return written;
     }
 
     @Override

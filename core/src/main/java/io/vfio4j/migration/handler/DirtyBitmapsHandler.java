@@ -404,6 +404,11 @@ public final class DirtyBitmapsHandler implements StateHandler {
     }
 
     @Override
+    public boolean takesLater() {
+        return true;
+    }
+
+    @Override
     public void laterLoaded() {
         bitmaps.consistent(loading);
     }
@@ -411,7 +416,7 @@ public final class DirtyBitmapsHandler implements StateHandler {
     @Override
     public void discard() {
         if (replaced != null) {
-            bitmaps.restore(replaced);
+            bitmaps.restore(loading, replaced);
         }
         loading = List.of();
         replaced = null;

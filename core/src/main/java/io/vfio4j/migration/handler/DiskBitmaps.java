@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration.handler;
 
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -140,8 +141,24 @@ public final class DiskBitmaps {
         return before;
     }
 
-    synchronized void restore(Snapshot before) {
-        current = before;
+    /** Takes back what {@link #replace} did with some bitmaps, and nothing that the monitor has done since. */
+    synchronized void restore(List<DiskBitmap> bitmaps, Snapshot before) {
+        Map<Key, DiskBitmap> own = new HashMap<>();
+        before.list().forEach(bitmap -> own.put(Key.of(bitmap), bitmap));
+        Set<Key> inconsistent = new HashSet<>(current.inconsistent);
+        Map<Key, DiskBitmap> all = new LinkedHashMap<>();
+        list().forEach(bitmap -> all.put(Key.of(bitmap), bitmap));
+        for (DiskBitmap bitmap : bitmaps) {
+            Key key = Key.of(bitmap);
+            if (bitmap.equals(all.get(key))) {
+                all.computeIfPresent(key, (same, loaded) -> own.get(same));
+                inconsistent.remove(key);
+                if (before.inconsistent.contains(key)) {
+                    inconsistent.add(key);
+                }
+            }
+        }
+        set(all.values().stream(), inconsistent);
     }
 
     private void set(Stream<DiskBitmap> bitmaps, Set<Key> inconsistent) {

@@ -41,9 +41,16 @@ public final class DiskHandler implements StateHandler {
      */
     private static final long FLUSH_BYTES = 64 << 20;
 
+    /**
+     * What a piece without data stands for at most: the destination may have to write it, in one call that gives no
+     * sign of life. A power of two, and a multiple of any sector's size.
+     */
+    private static final long MOST_ZEROS = 64 << 20;
+
     private final String name;
     private final DiskImage image;
     private final long length;
+    private final int sector;
     private final BlockBitmap dirty;
     private volatile boolean tracking;
     private long cursor;
@@ -57,7 +64,8 @@ public final class DiskHandler implements StateHandler {
      * @param name what ties it to the one at the other side, see {@link StateHandler#name}
      * @param image the disk, which stays the caller's; its length does not change as long as this is in use
      * @throws IOException when its length cannot be told
-     * @throws IllegalArgumentException for a disk that is empty or too long for the granularity
+     * @throws IllegalArgumentException for a disk that is empty or too long for the granularity, and for a sector that
+     *     is no power of two, or longer than 64 MiB
      */
     public DiskHandler(String name, DiskImage image) throws IOException {
         this(name, image, GRANULARITY);
@@ -68,15 +76,20 @@ public final class DiskHandler implements StateHandler {
      *
      * @param name what ties it to the one at the other side, see {@link StateHandler#name}
      * @param image the disk, which stays the caller's; its length does not change as long as this is in use
-     * @param granularity what a bit of the log stands for, in bytes, a power of two
+     * @param granularity what a bit of the log stands for, in bytes, a power of two; a sector if that is more
      * @throws IOException when its length cannot be told
-     * @throws IllegalArgumentException for a disk that is empty or too long for the granularity
+     * @throws IllegalArgumentException for a disk that is empty or too long for the granularity, and for a sector that
+     *     is no power of two, or longer than 64 MiB
      */
     public DiskHandler(String name, DiskImage image, int granularity) throws IOException {
         this.name = name;
         this.image = image;
         this.length = image.length();
-        this.dirty = new BlockBitmap(length, granularity);
+        this.sector = image.blockSize();
+        if (Integer.bitCount(sector) != 1 || sector < 0 || sector > MOST_ZEROS) {
+            throw new IllegalArgumentException("a disk with sectors of " + sector + " bytes");
+        }
+        this.dirty = new BlockBitmap(length, Math.max(granularity, sector));
     }
 
     /**
@@ -100,7 +113,7 @@ public final class DiskHandler implements StateHandler {
     @Override
     public Description description() {
         return new Description(
-                KIND, VERSION, Map.of(LENGTH, Long.toString(length), BLOCK_SIZE, Integer.toString(image.blockSize())));
+                KIND, VERSION, Map.of(LENGTH, Long.toString(length), BLOCK_SIZE, Integer.toString(sector)));
     }
 
     @Override
@@ -113,9 +126,9 @@ public final class DiskHandler implements StateHandler {
         if (!theirs.equals(Long.toString(length))) {
             return "the source's disk has " + theirs + " bytes, this one " + length;
         }
-        String sector = source.attributes().getOrDefault(BLOCK_SIZE, "0");
-        if (!sector.equals(Integer.toString(image.blockSize()))) {
-            return "the source's disk has sectors of " + sector + " bytes, this one of " + image.blockSize();
+        String theirSector = source.attributes().getOrDefault(BLOCK_SIZE, "0");
+        if (!theirSector.equals(Integer.toString(sector))) {
+            return "the source's disk has sectors of " + theirSector + " bytes, this one of " + sector;
         }
         return image.isReadOnly() ? "this disk is read-only" : null;
     }
@@ -152,11 +165,11 @@ public final class DiskHandler implements StateHandler {
         if (precision != Precision.ESTIMATE) {
             requireLength();
         }
-        pending.preCopyBytes(dirty.markedBlocks() * (dirty.granularity() + TRAILER_BYTES) + pieces(runEnd - runAt))
+        pending.preCopyBytes(dirty.markedBlocks() * pieces(dirty.granularity()) + pieces(runEnd - runAt))
                 .acksWanted(1);
     }
 
-    /** What the rest of a run may take; no piece has less than half a page. */
+    /** What a block, or the rest of a run, may take; no piece has less than half a page. */
     private static long pieces(long bytes) {
         return bytes == 0 ? 0 : bytes + (bytes / 2048 + 1) * TRAILER_BYTES;
     }
@@ -209,14 +222,14 @@ public final class DiskHandler implements StateHandler {
     }
 
     private void fill(PooledBuffer piece) throws IOException {
-        long data = Math.min(runEnd, image.nextData(runAt));
+        long data = image.nextData(runAt);
         int count = 0;
-        long stands = data - runAt;
+        long stands = Math.min(MOST_ZEROS, data >= runEnd ? runEnd - runAt : wholeSectors(data - runAt));
         if (stands == 0) {
             // A hole that has been made since where the data were is read as what it is.
             long hole = image.nextHole(runAt);
-            long end = hole > runAt ? Math.min(runEnd, hole) : runEnd;
-            count = (int) Math.min(end - runAt, piece.capacity() - TRAILER_BYTES);
+            long end = hole > runAt ? Math.min(runEnd, runAt + wholeSectors(hole - runAt + sector - 1)) : runEnd;
+            count = (int) Math.min(end - runAt, mostData(piece));
             stands = count;
             read(piece, count);
             if (isZero(piece, count)) {
@@ -227,6 +240,17 @@ public final class DiskHandler implements StateHandler {
         piece.view(trailer, trailer + TRAILER_BYTES).putLong(runAt).putLong(stands);
         piece.length(count + TRAILER_BYTES);
         runAt += stands;
+    }
+
+    /** Block devices and {@code O_DIRECT} want every piece to begin at a sector; a run does. */
+    private long wholeSectors(long bytes) {
+        return bytes & -sector;
+    }
+
+    /** Whole sectors, unless there is no room for one. */
+    private long mostData(PooledBuffer piece) {
+        int room = piece.capacity() - TRAILER_BYTES;
+        return room >= sector ? wholeSectors(room) : Integer.highestOneBit(room);
     }
 
     private void read(PooledBuffer piece, int count) throws IOException {
@@ -260,7 +284,7 @@ public final class DiskHandler implements StateHandler {
         unflushed = 0;
     }
 
-    /** A peer is not trusted: nothing is written beyond the disk's end. */
+    /** A peer is not trusted: nothing is written beyond the disk's end, and not too much in one call. */
     @Override
     public void load(PooledBuffer chunk) throws IOException {
         int count = chunk.length() - TRAILER_BYTES;
@@ -276,12 +300,18 @@ public final class DiskHandler implements StateHandler {
             throw new IOException("a piece of " + count + " bytes that stands for " + stands + " bytes at " + offset
                     + " of a disk of " + length);
         }
-        unflushed += Math.max(1, count);
+        if (count == 0 && stands > MOST_ZEROS) {
+            throw new IOException(
+                    "a piece of zeros for " + stands + " bytes at " + offset + "; " + MOST_ZEROS + " is the most");
+        }
+        long written = count;
         if (count == 0) {
-            image.zero(offset, stands);
+            written = image.zero(offset, stands);
         } else {
             image.write(chunk.view(PooledBuffer.HEAD_ROOM, end), offset);
         }
+        // A hole is to be on disk, too.
+        unflushed += Math.max(1, written);
         if (unflushed >= FLUSH_BYTES) {
             flush();
         }

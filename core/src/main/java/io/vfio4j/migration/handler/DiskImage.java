@@ -9,7 +9,8 @@ import java.nio.ByteBuffer;
  * {@link java.nio.channels.FileChannel}; a monitor can bring its own format.
  *
  * <p>Calls come on one thread of the {@link DiskHandler}, beside the monitor's own reads and writes. Positions and
- * lengths are in bytes and lie within the disk.
+ * lengths are in bytes and lie within the disk. What is read, written and made zeros begins at a multiple of
+ * {@link #blockSize} and ends at one or at the disk's end, unless a chunk of the migration has no room for a sector.
  */
 public interface DiskImage {
     /**
@@ -57,10 +58,11 @@ public interface DiskImage {
      * Lets a part be zeros; where it can, as a hole that takes no room.
      *
      * @param position the first byte
-     * @param count how many
+     * @param count how many, at most 64 MiB
+     * @return how many bytes it had to write for that, which {@link #flush} will have to wait for; 0 for a hole
      * @throws IOException when it cannot
      */
-    void zero(long position, long count) throws IOException;
+    long zero(long position, long count) throws IOException;
 
     /**
      * Looks for what is no hole.

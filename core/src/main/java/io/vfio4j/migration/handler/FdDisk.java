@@ -6,13 +6,21 @@ import io.vfio4j.ffm.LibC;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A disk in a file or on a block device, by its fd, which stays the caller's. Holes are found by {@code SEEK_DATA} and
  * made by {@code fallocate}, where the file system has these.
+ *
+ * <p>{@link #length}, {@link #nextData} and {@link #nextHole} are {@code lseek(2)}, which moves the offset of the open
+ * file: whoever else uses this fd, or one that {@code dup(2)} made of it, must read and write by position, as
+ * {@code pread(2)} and {@code pwrite(2)} do, or open the file anew.
  */
 public final class FdDisk implements DiskImage {
     private static final int ZEROS = 1 << 20;
+
+    /** What memory is aligned to, for an fd that is open with {@code O_DIRECT}. */
+    private static final int PAGE = 4096;
 
     /** How the disk takes its room. */
     public enum Room {
@@ -30,6 +38,7 @@ public final class FdDisk implements DiskImage {
     private final Room room;
     private boolean holesUnknown;
     private boolean cannotPunch;
+    private @Nullable ByteBuffer zeros;
 
     /**
      * Names the disk.
@@ -72,7 +81,9 @@ public final class FdDisk implements DiskImage {
         while (Errno.EINTR.is(count)) {
             count = libc.pread(fd, memory, 0, to.remaining(), position);
         }
-        require("reading " + to.remaining() + " bytes at " + position, count);
+        if (count < 0) {
+            throw failed("reading " + to.remaining() + " bytes at " + position, count);
+        }
         to.position(to.position() + (int) count);
         return count == 0 ? -1 : (int) count;
     }
@@ -85,31 +96,48 @@ public final class FdDisk implements DiskImage {
             if (Errno.EINTR.is(count)) {
                 continue;
             }
-            require("writing " + from.remaining() + " bytes at " + at, count);
+            if (count < 0) {
+                throw failed("writing " + from.remaining() + " bytes at " + at, count);
+            }
             from.position(from.position() + (int) count);
             at += count;
         }
     }
 
     @Override
-    public void zero(long position, long count) throws IOException {
+    public long zero(long position, long count) throws IOException {
         // With all room taken before, a hole would give it away again.
         int how = room == Room.RESERVED
                 ? LibC.FALLOC_FL_ZERO_RANGE | LibC.FALLOC_FL_KEEP_SIZE
                 : LibC.FALLOC_FL_PUNCH_HOLE | LibC.FALLOC_FL_KEEP_SIZE;
         int result = cannotPunch ? Errno.EOPNOTSUPP.negated() : libc.fallocate(fd, how, position, count);
         if (result == 0) {
-            return;
+            return 0;
         }
-        if (!Errno.EOPNOTSUPP.is(result) && !Errno.EINVAL.is(result) && !Errno.ENODEV.is(result)) {
-            require("making zeros of " + count + " bytes at " + position, result);
+        boolean unknown = Errno.EOPNOTSUPP.is(result) || Errno.ENODEV.is(result);
+        // A block device says EINVAL to a part that does not lie on its sectors; the next one may.
+        if (!unknown && !Errno.EINVAL.is(result)) {
+            throw failed("making zeros of " + count + " bytes at " + position, result);
         }
-        cannotPunch = true;
-        ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(ZEROS, count));
-        for (long at = position; at < position + count; at += zeros.capacity()) {
-            zeros.clear().limit((int) Math.min(zeros.capacity(), position + count - at));
-            write(zeros, at);
+        cannotPunch = unknown;
+        ByteBuffer block = zeros();
+        for (long at = position; at < position + count; at += block.capacity()) {
+            block.clear().limit((int) Math.min(block.capacity(), position + count - at));
+            write(block, at);
         }
+        return count;
+    }
+
+    private ByteBuffer zeros() {
+        ByteBuffer block = zeros;
+        if (block == null) {
+            block = ByteBuffer.allocateDirect(ZEROS + PAGE)
+                    .alignedSlice(PAGE)
+                    .limit(ZEROS)
+                    .slice();
+            zeros = block;
+        }
+        return block;
     }
 
     @Override
@@ -146,9 +174,13 @@ public final class FdDisk implements DiskImage {
 
     private long require(String what, long result) throws IOException {
         if (result < 0) {
-            throw new IOException(path + ": " + what + ": " + Errno.describe(result));
+            throw failed(what, result);
         }
         return result;
+    }
+
+    private IOException failed(String what, long result) {
+        return new IOException(path + ": " + what + ": " + Errno.describe(result));
     }
 
     @Override

@@ -141,6 +141,55 @@ class DirtyBitmapsHandlerTest {
         assertThat(marks(there)).isEqualTo("0-1 ");
     }
 
+    /** The monitor goes on with its own bitmaps while a migration may still fail. */
+    @Test
+    void shouldKeepWhatWasAddedAndRemovedInTheMeantimeWhenTheMigrationFails() throws IOException {
+        DiskBitmap own = bitmap("backup");
+        for (String name : new String[] {"backup", "gone", "fresh"}) {
+            here.add(bitmap(name));
+        }
+        there.add(own);
+        there.add(bitmap("old"));
+        DiskBitmap added = bitmap("added");
+        try (Passage passage = Passage.into(to, CHUNK)) {
+            to.loadSetup();
+            from.saveSetup();
+            from.complete(passage);
+            to.loadFinish();
+            there.add(added);
+            there.remove("disk", "old");
+            there.remove("disk", "gone");
+            DiskBitmap again = bitmap("gone");
+            there.add(again);
+            to.discard();
+
+            assertThat(there.list()).containsExactlyInAnyOrder(own, added, again);
+        }
+        assertThat(there.list()).noneMatch(there::isInconsistent);
+    }
+
+    @Test
+    void shouldHaveItsOwnBitmapBackAsInconsistentAsItWas() throws IOException {
+        here.add(bitmap("backup"));
+        try (Passage passage = Passage.into(to, CHUNK)) {
+            to.loadSetup();
+            from.saveSetup();
+            from.complete(passage);
+            to.loadFinish();
+            to.resume();
+            to.laterLost(new IOException("the network is gone"));
+            to.cleanup();
+            DiskBitmap own = only(there);
+            to.loadSetup();
+            from.complete(passage);
+            to.loadFinish();
+            to.discard();
+
+            assertThat(only(there)).isSameAs(own);
+            assertThat(there.isInconsistent(own)).isTrue();
+        }
+    }
+
     @Test
     void shouldTakeNoMoreThanARunTakesWhenMuchIsMarked() throws IOException {
         here.add(bitmap("backup"));
