@@ -407,7 +407,7 @@ class HandoverTest {
             }
         };
         List<StateHandler> handlers = VfioDeviceHandler.inOrder(device()).stream()
-                .<StateHandler>map(as::apply)
+                .<StateHandler>map(as)
                 .toList();
         return new IncomingMigration(libc, handlers, vm(), MigrationParameters.DEFAULT, listener);
     }
