@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,6 +26,11 @@ class MachineFaultTest {
     private static final MigrationParameters PARAMETERS =
             MigrationParameters.builder().downtimeLimit(Duration.ofHours(1)).build();
 
+    private static final MigrationParameters THROTTLED = MigrationParameters.builder()
+            .maxRounds(1)
+            .whenNotConverging(NotConverging.THROTTLE)
+            .build();
+
     @TempDir
     private Path folder;
 
@@ -34,6 +40,25 @@ class MachineFaultTest {
     @BeforeEach
     void makeSides() {
         sides = new TwoSides(LibC.system(), folder);
+    }
+
+    /** Has more and more to send, until it is to switch over all the same. */
+    private ChangingHandler neverConverging() {
+        return new ChangingHandler("text") {
+            @Override
+            public boolean iterate(StateOutput out) throws IOException {
+                if (iterations.get() == 20) {
+                    sides.outgoing().limits(sides.outgoing().limits().withWhenNotConverging(NotConverging.SWITCH_OVER));
+                }
+                super.iterate(out);
+                return false;
+            }
+
+            @Override
+            public void pending(long thresholdBytes, Precision precision, Pending pending) {
+                pending.preCopyBytes(1L << 40);
+            }
+        };
     }
 
     static Stream<Throwable> failures() {
@@ -103,31 +128,25 @@ class MachineFaultTest {
         assertThat(sides.sourceVm.calls).containsExactly("stop", "resume");
     }
 
+    @Test
+    void shouldNotStaySlowedDownWhenADoubtIsResolvedForTheSource() throws Exception {
+        sides.destinationVm.resumeFailure = new IOException("not me");
+
+        TwoSides.Outcome outcome = sides.migrate(List.of(neverConverging()), List.of(there), THROTTLED);
+
+        assertThat(outcome.failed().reason()).isEqualTo(Reason.IN_DOUBT);
+        assertThat(sides.sourceVm.throttles).startsWith(20, 30).doesNotContain(0);
+        sides.outgoing().resolve(OutgoingMigration.Resolution.RESUME_SOURCE);
+        assertThat(sides.sourceVm.throttles).endsWith(0);
+        assertThat(sides.sourceVm.calls).containsExactly("stop", "resume");
+    }
+
     @ParameterizedTest
     @MethodSource("failures")
     void shouldGoOnWhenItCannotBeSlowedDown(Throwable failure) throws Exception {
         sides.sourceVm.throttleFailure = failure;
-        ChangingHandler changing = new ChangingHandler("text") {
-            @Override
-            public boolean iterate(StateOutput out) throws IOException {
-                if (iterations.get() == 20) {
-                    sides.outgoing().limits(sides.outgoing().limits().withWhenNotConverging(NotConverging.SWITCH_OVER));
-                }
-                super.iterate(out);
-                return false;
-            }
 
-            @Override
-            public void pending(long thresholdBytes, Precision precision, Pending pending) {
-                pending.preCopyBytes(1L << 40);
-            }
-        };
-        MigrationParameters parameters = MigrationParameters.builder()
-                .maxRounds(1)
-                .whenNotConverging(NotConverging.THROTTLE)
-                .build();
-
-        sides.migrate(List.of(changing), List.of(there), parameters).completed();
+        sides.migrate(List.of(neverConverging()), List.of(there), THROTTLED).completed();
 
         assertThat(sides.sourceVm.throttles).startsWith(20, 30).endsWith(0);
         assertThat(sides.sourceEvents.notices)

@@ -391,6 +391,41 @@ class GuestMemoryHandlerTest {
     }
 
     @Test
+    void shouldHoldTheSwitchoverBackWhenTheTrackerFailsAtTheLastLook() throws Exception {
+        write(0, 64);
+        source.saveSetup();
+        sendAll();
+        source.quiesce();
+        tracker.throwsUnexpectedly = true;
+
+        assertThat(pending(Precision.FINAL, Long.MAX_VALUE).requiredBytes()).isEqualTo(64 * PAGE);
+
+        source.unquiesce();
+        sendAll();
+        source.quiesce();
+        Pending foreseen = pending(Precision.FINAL, Long.MAX_VALUE);
+        assertThat(foreseen.requiredBytes()).isZero();
+        assertThat(foreseen.preCopyBytes()).isEqualTo(64 * PAGE);
+    }
+
+    @Test
+    void shouldNotSendEverythingWhenTheTrackerFailsAndAllIsStopped() throws Exception {
+        write(0, 64);
+        source.saveSetup();
+        sendAll();
+        sent.frames.clear();
+        source.quiesce();
+        pending(Precision.FINAL, Long.MAX_VALUE);
+        source.stop();
+        tracker.throwsUnexpectedly = true;
+
+        assertThatThrownBy(() -> source.complete(sent))
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith("nobody knows any more which pages are dirty");
+        assertThat(sent.frames).isEmpty();
+    }
+
+    @Test
     void shouldSayOnceThatATrackerCouldNotReport() throws Exception {
         write(0, 64);
         source.saveSetup();
