@@ -94,11 +94,7 @@ sealed interface ChunkSender extends AutoCloseable {
 
         @Override
         public void close() {
-            PooledBuffer abandoned = inFlight.abandon();
-            while (abandoned != null) {
-                pool.release(abandoned);
-                abandoned = inFlight.abandon();
-            }
+            inFlight.abandon(pool);
         }
     }
 
@@ -184,11 +180,7 @@ sealed interface ChunkSender extends AutoCloseable {
         public void close() {
             exchange.finish();
             task.join();
-            PooledBuffer abandoned = inFlight.abandon();
-            while (abandoned != null) {
-                pool.release(abandoned);
-                abandoned = inFlight.abandon();
-            }
+            inFlight.abandon(pool);
             exchange.clear();
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.migration;
 
+import io.vfio4j.buffer.BufferPool;
 import io.vfio4j.buffer.PooledBuffer;
 import io.vfio4j.stream.StreamException;
 import io.vfio4j.transport.TransportException;
@@ -56,10 +57,11 @@ final class InFlight {
         return take();
     }
 
-    /** Takes one that nobody waits for any more; null when there is none. */
-    @Nullable
-    PooledBuffer abandon() {
-        return count > 0 ? take() : null;
+    /** Gives all back that nobody waits for any more. */
+    void abandon(BufferPool pool) {
+        while (count > 0) {
+            pool.release(take());
+        }
     }
 
     private PooledBuffer take() {

@@ -53,7 +53,6 @@ public final class IncomingMigration {
     }
 
     private final LibC libc;
-    private final List<StateHandler> handlers;
     private final List<KnownHandler> known;
     private final GuardedMachine vm;
     private final MigrationParameters parameters;
@@ -93,8 +92,7 @@ public final class IncomingMigration {
             MigrationListener listener,
             Execution execution) {
         this.libc = libc;
-        this.handlers = List.copyOf(handlers);
-        this.known = KnownHandler.of(this.handlers);
+        this.known = KnownHandler.of(List.copyOf(handlers));
         this.parameters = parameters;
         this.listener = new UnfailingListener(listener);
         this.execution = execution;
@@ -122,10 +120,10 @@ public final class IncomingMigration {
         try {
             memory = MemoryPart.take(parameters, execution, this::isCancelled);
             requireNotCancelled();
-            Offers.requireCount(handlers);
+            Offers.requireCount(known);
             lone("introduce", known, KnownHandler.introduction());
             Offers.of(known);
-            OutgoingPeerLink.requireConnections(from, handlers.size());
+            OutgoingPeerLink.requireConnections(from, known.size());
             lone("prepare", known, List.of(KnownHandler.PREPARE));
             try (Transport transport = execution.openTransport()) {
                 IncomingLink opened = IncomingLink.open(libc, from, parameters, execution, transport, listener);
@@ -397,7 +395,7 @@ public final class IncomingMigration {
                 || chunk > BufferPool.MAX_CAPACITY
                 || chunk % 4096 != 0
                 || chunksFor(chunk) < parameters.leastChunks()) {
-            return "the source sends chunks of " + chunk + " bytes, of which each of " + handlers.size()
+            return "the source sends chunks of " + chunk + " bytes, of which each of " + known.size()
                     + " handlers needs " + parameters.leastChunks() + ", and " + parameters.memoryBytes()
                     + " bytes are allowed here";
         }
@@ -405,7 +403,7 @@ public final class IncomingMigration {
     }
 
     private long chunksFor(int chunkBytes) {
-        return Math.min(BufferPool.MAX_BUFFERS, parameters.memoryBytes() / handlers.size() / chunkBytes);
+        return Math.min(BufferPool.MAX_BUFFERS, parameters.memoryBytes() / known.size() / chunkBytes);
     }
 
     private BufferPool poolFor(int chunkBytes) {

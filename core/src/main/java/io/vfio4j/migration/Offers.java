@@ -17,7 +17,7 @@ final class Offers {
     private Offers() {}
 
     /** Refuses a number of handlers that no HELLO has room for. */
-    static void requireCount(List<StateHandler> handlers) throws MigrationException {
+    static void requireCount(List<KnownHandler> handlers) throws MigrationException {
         if (handlers.isEmpty() || handlers.size() > Message.Hello.MAX_OFFERS) {
             throw new MigrationException(
                     Reason.DEVICE,

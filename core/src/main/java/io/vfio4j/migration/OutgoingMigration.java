@@ -77,7 +77,6 @@ public final class OutgoingMigration {
     private static final int MOST_THROTTLE = 99;
 
     private final LibC libc;
-    private final List<StateHandler> handlers;
     private final List<KnownHandler> known;
     private final GuardedMachine vm;
     private final MigrationParameters parameters;
@@ -137,8 +136,7 @@ public final class OutgoingMigration {
             MigrationListener listener,
             Execution execution) {
         this.libc = libc;
-        this.handlers = List.copyOf(handlers);
-        this.known = KnownHandler.of(this.handlers);
+        this.known = KnownHandler.of(List.copyOf(handlers));
         this.parameters = parameters;
         this.policy = policy;
         this.listener = new UnfailingListener(listener);
@@ -169,11 +167,11 @@ public final class OutgoingMigration {
         try {
             memory = MemoryPart.take(parameters, execution, this::isCancelled);
             requireNotCancelled();
-            Offers.requireCount(handlers);
+            Offers.requireCount(known);
             lone("introduce", KnownHandler.introduction(), this::isCancelled);
             List<Message.Offer> offers = Offers.of(known);
-            OutgoingPeerLink.requireConnections(to, handlers.size());
-            int chunks = parameters.chunksFor(handlers.size());
+            OutgoingPeerLink.requireConnections(to, known.size());
+            int chunks = parameters.chunksFor(known.size());
             prepare();
             try (Transport transport = execution.openTransport()) {
                 OutgoingLink opened = OutgoingLink.open(libc, to, parameters, execution, transport);
@@ -353,7 +351,7 @@ public final class OutgoingMigration {
                     known.stream().map(KnownHandler::placedPages).toList());
             model.roundTrip(negotiated.roundTripNanos());
             model.destination(negotiated.loadNanos(), negotiated.resumeNanos());
-            for (int i = 0; i < handlers.size(); i++) {
+            for (int i = 0; i < known.size(); i++) {
                 BufferPool pool = new BufferPool(libc, chunks, parameters.chunkBytes(), parameters.hugePages());
                 crew.add(new OutgoingStream(
                         known.get(i), OutgoingPeerLink.FIRST_STREAM + i, execution, whole, to, parameters, pool));

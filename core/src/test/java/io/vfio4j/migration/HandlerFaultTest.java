@@ -190,21 +190,10 @@ class HandlerFaultTest {
             case WHAT_COULD_WAIT_IS_LOST -> from.set(0, failing(from.getFirst(), "saveLater", Fault.FAILS));
             case THE_MACHINE_DOES_NOT_RUN_THERE -> pair.destinationVm.failResume();
         }
-        TwoSides.Outcome outcome = pair.migrate(from, to, parameters().build(), SwitchoverPolicy.STANDARD);
+        TwoSides.Outcome outcome =
+                pair.migrate(from, to, SimulatedPair.parameters(LIMIT).build(), SwitchoverPolicy.STANDARD);
 
         judge(place, fault, outcome);
-    }
-
-    private static MigrationParameters.Builder parameters() {
-        return MigrationParameters.builder()
-                .chunkBytes(4096)
-                .chunks(6)
-                .maxRounds(5)
-                .whenNotConverging(MigrationLimits.NotConverging.SWITCH_OVER)
-                .handlerLimit(LIMIT)
-                .peerLimit(LIMIT.plusSeconds(1))
-                .acceptLimit(LIMIT.plusSeconds(1))
-                .overlap(MigrationParameters.Overlap.OFF);
     }
 
     /** A call into a driver cannot be interrupted, but it need not be waited for either. */
@@ -221,8 +210,9 @@ class HandlerFaultTest {
             }
         };
         pair.sourceEvents.at(Phase.FAILED, () -> endedAt[0] = pair.world.now());
-        MigrationParameters patient =
-                parameters().handlerLimit(Duration.ofHours(1)).build();
+        MigrationParameters patient = SimulatedPair.parameters(LIMIT)
+                .handlerLimit(Duration.ofHours(1))
+                .build();
 
         TwoSides.Outcome outcome = pair.migrate(
                 from, side(atDestination, pair.destinationVm, Position.EMPTY), patient, SwitchoverPolicy.STANDARD);

@@ -30,18 +30,6 @@ class MachineHangTest {
                 SwitchoverPolicy.STANDARD);
     }
 
-    private static MigrationParameters.Builder parameters() {
-        return MigrationParameters.builder()
-                .chunkBytes(4096)
-                .chunks(6)
-                .maxRounds(5)
-                .whenNotConverging(MigrationLimits.NotConverging.SWITCH_OVER)
-                .handlerLimit(LIMIT)
-                .peerLimit(LIMIT.plusSeconds(1))
-                .acceptLimit(LIMIT.plusSeconds(1))
-                .overlap(MigrationParameters.Overlap.OFF);
-    }
-
     private List<SimulatedHandler> side(List<SimulatedHandler> siblings, SimulatedMachine vm, Position position) {
         for (String name : List.of("one", "two")) {
             new SimulatedHandler(name, pair.world, vm, position, siblings).siblingsMayFail();
@@ -62,7 +50,7 @@ class MachineHangTest {
     void shouldRunOnAtTheSourceWhenItHangsBeforeTheSwitchover() {
         pair.sourceVm.hangIn("prepare");
 
-        MigrationException e = migrate(parameters()).failed();
+        MigrationException e = migrate(SimulatedPair.parameters(LIMIT)).failed();
 
         assertThat(e.reason()).isEqualTo(Reason.DEVICE);
         assertThat(e).hasMessageStartingWith("the virtual machine: it does not answer (prepare)");
@@ -75,7 +63,7 @@ class MachineHangTest {
     void shouldTakeTheDevicesBackAndSayThatNobodyKnowsWhenItDoesNotStop() {
         pair.sourceVm.hangIn("stop");
 
-        TwoSides.Outcome outcome = migrate(parameters());
+        TwoSides.Outcome outcome = migrate(SimulatedPair.parameters(LIMIT));
 
         assertThat(outcome.failed())
                 .hasMessageStartingWith("the virtual machine: it does not answer (stop)")
@@ -98,7 +86,7 @@ class MachineHangTest {
             }
         };
 
-        MigrationException e = migrate(parameters()
+        MigrationException e = migrate(SimulatedPair.parameters(LIMIT)
                         .downtimeLimit(Duration.ofNanos(1))
                         .maxRounds(1)
                         .whenNotConverging(MigrationLimits.NotConverging.THROTTLE))
@@ -118,7 +106,7 @@ class MachineHangTest {
     void shouldBeInDoubtAndSaySoWhenItHangsAtTheDestination() {
         pair.destinationVm.hangIn("resume");
 
-        TwoSides.Outcome outcome = migrate(parameters());
+        TwoSides.Outcome outcome = migrate(SimulatedPair.parameters(LIMIT));
 
         assertThat(outcome.failed().reason()).isEqualTo(Reason.IN_DOUBT);
         assertThat(outcome.destinationFailure())

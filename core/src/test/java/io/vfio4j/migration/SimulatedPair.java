@@ -6,6 +6,7 @@ import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.OutgoingMigration.Resolution;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationReport;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -41,6 +42,23 @@ final class SimulatedPair {
         sourceVm = new SimulatedMachine(world, source, true);
         destinationVm = new SimulatedMachine(world, destination, false);
         sourceVm.neverRunsBeside(destinationVm);
+    }
+
+    /**
+     * What a migration may use in which a handler or a virtual machine does not come back.
+     *
+     * @param limit how long each may take; the other side has a little more patience
+     */
+    static MigrationParameters.Builder parameters(Duration limit) {
+        return MigrationParameters.builder()
+                .chunkBytes(4096)
+                .chunks(6)
+                .maxRounds(5)
+                .whenNotConverging(MigrationLimits.NotConverging.SWITCH_OVER)
+                .handlerLimit(limit)
+                .peerLimit(limit.plusSeconds(1))
+                .acceptLimit(limit.plusSeconds(1))
+                .overlap(MigrationParameters.Overlap.OFF);
     }
 
     OutgoingMigration outgoing() {
