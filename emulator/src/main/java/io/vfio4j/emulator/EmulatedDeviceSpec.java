@@ -22,6 +22,7 @@ import java.util.Set;
  * @param shortWrite how many bytes a write takes at the most; 0 for no limit
  * @param sparse whether all but 64 KiB of each 64 MiB is zero and takes no memory, at the destination either when it is
  *     sparse too; what changes does take memory
+ * @param arcMillis how long each arc of the state machine takes, in milliseconds, 0 to 60,000; drivers take 1 to 100
  */
 public record EmulatedDeviceSpec(
         long size,
@@ -33,19 +34,22 @@ public record EmulatedDeviceSpec(
         long seed,
         long shortRead,
         long shortWrite,
-        boolean sparse) {
+        boolean sparse,
+        int arcMillis) {
 
     /** What a text form begins with. */
     public static final String PREFIX = "emulated:";
 
     /** A device of 64 MiB that does not change, with the whole protocol. */
     public static final EmulatedDeviceSpec DEFAULT =
-            new EmulatedDeviceSpec(64L << 20, 0, 0, Drained.ENOMSG, true, true, 1, 0, 0, false);
+            new EmulatedDeviceSpec(64L << 20, 0, 0, Drained.ENOMSG, true, true, 1, 0, 0, false, 0);
 
     private static final long PAGE = 4096;
     private static final long LARGEST = 1L << 40;
+    private static final int LONGEST_ARC = 60_000;
+    private static final String MILLIS = "ms";
     private static final String KEYS =
-            "size, dirty, initial, drained, precopy, p2p, seed, short-read, short-write, sparse";
+            "size, dirty, initial, drained, precopy, p2p, seed, short-read, short-write, sparse, arc";
 
     /** What a read in PRE_COPY answers when there is nothing to read now. */
     public enum Drained {
@@ -79,6 +83,10 @@ public record EmulatedDeviceSpec(
         if (shortWrite < 0) {
             throw new IllegalArgumentException(
                     "short-write=" + shortWrite + ": must be a number of bytes, or 0 for no limit");
+        }
+        if (arcMillis < 0 || arcMillis > LONGEST_ARC) {
+            throw new IllegalArgumentException(
+                    "arc=" + arcMillis + MILLIS + ": must be 0ms to " + LONGEST_ARC + MILLIS);
         }
     }
 
@@ -119,6 +127,7 @@ public record EmulatedDeviceSpec(
         long shortRead = spec.shortRead;
         long shortWrite = spec.shortWrite;
         boolean sparse = spec.sparse;
+        int arcMillis = spec.arcMillis;
         Set<String> seen = new HashSet<>();
         for (String pair : pairs.split(",", -1)) {
             int equals = pair.indexOf('=');
@@ -147,13 +156,14 @@ public record EmulatedDeviceSpec(
                 case "short-read" -> shortRead = bytes(key, value);
                 case "short-write" -> shortWrite = bytes(key, value);
                 case "sparse" -> sparse = onOff(key, value);
+                case "arc" -> arcMillis = millis(key, value);
                 default ->
                     throw new IllegalArgumentException(
                             "unknown key \"" + key + "\" in \"" + text + "\"; the keys are " + KEYS);
             }
         }
         return new EmulatedDeviceSpec(
-                size, dirtyRate, initial, drained, preCopy, p2p, seed, shortRead, shortWrite, sparse);
+                size, dirtyRate, initial, drained, preCopy, p2p, seed, shortRead, shortWrite, sparse, arcMillis);
     }
 
     /**
@@ -164,7 +174,7 @@ public record EmulatedDeviceSpec(
      */
     public EmulatedDeviceSpec withDirtyRate(long bytesPerSecond) {
         return new EmulatedDeviceSpec(
-                size, bytesPerSecond, initial, drained, preCopy, p2p, seed, shortRead, shortWrite, sparse);
+                size, bytesPerSecond, initial, drained, preCopy, p2p, seed, shortRead, shortWrite, sparse, arcMillis);
     }
 
     /**
@@ -175,7 +185,7 @@ public record EmulatedDeviceSpec(
      */
     public EmulatedDeviceSpec withSeed(long number) {
         return new EmulatedDeviceSpec(
-                size, dirtyRate, initial, drained, preCopy, p2p, number, shortRead, shortWrite, sparse);
+                size, dirtyRate, initial, drained, preCopy, p2p, number, shortRead, shortWrite, sparse, arcMillis);
     }
 
     /**
@@ -213,6 +223,9 @@ public record EmulatedDeviceSpec(
         if (sparse) {
             text.append(",sparse=on");
         }
+        if (arcMillis != 0) {
+            text.append(",arc=").append(arcMillis).append(MILLIS);
+        }
         return text.toString();
     }
 
@@ -246,6 +259,21 @@ public record EmulatedDeviceSpec(
         } catch (NumberFormatException e) {
             throw new IllegalArgumentException(key + "=" + value + ": must be a whole number", e);
         }
+    }
+
+    private static int millis(String key, String value) {
+        try {
+            if (value.endsWith(MILLIS)) {
+                return Integer.parseInt(value.substring(0, value.length() - MILLIS.length()));
+            }
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException(badMillis(key, value), e);
+        }
+        throw new IllegalArgumentException(badMillis(key, value));
+    }
+
+    private static String badMillis(String key, String value) {
+        return key + "=" + value + ": must be whole milliseconds, such as 5ms";
     }
 
     private static IllegalArgumentException bad(String key, String value, String allowed) {

@@ -48,6 +48,7 @@ public final class Faults {
     private static final int ANYWHERE = -1;
 
     private final EmulatedDevice device;
+    private final long arcNanos;
     private final List<Rule> rules = new ArrayList<>();
     private volatile boolean armed;
     private volatile long longestRead;
@@ -56,6 +57,7 @@ public final class Faults {
 
     Faults(EmulatedDevice device, EmulatedDeviceSpec spec) {
         this.device = device;
+        arcNanos = TimeUnit.MILLISECONDS.toNanos(spec.arcMillis());
         shortReads(spec.shortRead());
         shortWrites(spec.shortWrite());
     }
@@ -104,7 +106,8 @@ public final class Faults {
     }
 
     /**
-     * Replaces the sleep behind {@link Rule#delay}, so that a test need not wait.
+     * Replaces the sleep behind {@link Rule#delay} and {@link EmulatedDeviceSpec#arcMillis}, so that a test need not
+     * wait.
      *
      * @param nanos is called with each delay in nanoseconds, by the thread that made the call
      * @return this
@@ -129,6 +132,9 @@ public final class Faults {
 
     /** Does what the rules say before an arc, with the device's lock: 0, or the {@code -errno} to fail with. */
     int beforeArc(int from, int to) {
+        if (arcNanos > 0) {
+            sleeper.accept(arcNanos);
+        }
         return armed ? apply(due(null, from, to)) : 0;
     }
 

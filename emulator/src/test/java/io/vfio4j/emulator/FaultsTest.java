@@ -136,6 +136,15 @@ class FaultsTest {
     }
 
     @Test
+    void shouldTakeItsTimeForEachArcOfTheWay() {
+        List<Long> slept = new ArrayList<>();
+        OpenDevice slow = bench.open("emulated:size=64KiB,arc=3ms");
+        slow.device.faults().sleepWith(slept::add);
+        slow.move(VFIO_DEVICE_STATE_STOP);
+        assertThat(slept).containsExactly(3_000_000L, 3_000_000L);
+    }
+
+    @Test
     void shouldRunOnWhileAnArcTakesTime() {
         OpenDevice dirty = bench.open("emulated:size=64KiB,dirty=1MiB/s");
         long before = dirty.device.digest();
