@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.bench;
 
+import io.vfio4j.emulator.Rehearsal;
 import io.vfio4j.migration.MigrationParameters;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -16,8 +17,9 @@ import java.util.stream.LongStream;
  * Compares the downtime of the first migration of a fresh JVM with that of its tenth: whether anything in the downtime
  * is done for the first time there.
  *
- * <p>{@code FirstAndTenth [JVMS [DEVICE]]}: each of so many JVMs migrates one emulated device ten times. Shown is the
- * ratio of the medians, and of each JVM's own two.
+ * <p>{@code FirstAndTenth [JVMS [DEVICE [cold]]]}: each of so many JVMs migrates one emulated device ten times, after
+ * the {@link Rehearsal} that the command has at its start, or without it. Shown is the ratio of the medians, and of
+ * each JVM's own two.
  */
 public final class FirstAndTenth {
     private static final int MIGRATIONS = 10;
@@ -26,6 +28,8 @@ public final class FirstAndTenth {
 
     /** What tells a JVM that it is one of those that migrate. */
     private static final String MIGRATES = "migrates";
+
+    private static final String COLD = "cold";
 
     private FirstAndTenth() {}
 
@@ -37,16 +41,20 @@ public final class FirstAndTenth {
      * @throws InterruptedException when interrupted while a JVM is waited for
      */
     public static void main(String[] arguments) throws IOException, InterruptedException {
-        if (arguments.length == 2 && arguments[0].equals(MIGRATES)) {
+        if (arguments.length == 3 && arguments[0].equals(MIGRATES)) {
+            if (!arguments[2].equals(COLD)) {
+                Rehearsal.run();
+            }
             System.out.println(String.join(
                     " ", downtimes(arguments[1]).mapToObj(Long::toString).toList()));
             return;
         }
         int jvms = arguments.length > 0 ? Integer.parseInt(arguments[0]) : 10;
         String device = arguments.length > 1 ? arguments[1] : DEVICE;
+        String start = arguments.length > 2 ? arguments[2] : "rehearsed";
         List<long[]> all = new ArrayList<>();
         for (int i = 0; i < jvms; i++) {
-            all.add(inFreshJvm(device));
+            all.add(inFreshJvm(device, start));
         }
         report(all, System.out);
     }
@@ -63,7 +71,7 @@ public final class FirstAndTenth {
         return Arrays.stream(downtimes);
     }
 
-    private static long[] inFreshJvm(String device) throws IOException, InterruptedException {
+    private static long[] inFreshJvm(String device, String start) throws IOException, InterruptedException {
         Process jvm = new ProcessBuilder(
                         ProcessHandle.current().info().command().orElse("java"),
                         "--enable-native-access=ALL-UNNAMED",
@@ -71,7 +79,8 @@ public final class FirstAndTenth {
                         System.getProperty("java.class.path"),
                         FirstAndTenth.class.getName(),
                         MIGRATES,
-                        device)
+                        device,
+                        start)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         String line = new String(jvm.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();

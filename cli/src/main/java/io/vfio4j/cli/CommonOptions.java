@@ -19,7 +19,12 @@ final class CommonOptions {
     @Nullable
     Long memory;
 
-    @Option(names = "--huge-pages", description = "Ask the kernel for transparent huge pages for it.")
+    @Option(
+            names = "--huge-pages",
+            negatable = true,
+            defaultValue = "true",
+            fallbackValue = "true",
+            description = "Ask the kernel for transparent huge pages for it, or not (default: ${DEFAULT-VALUE}).")
     boolean hugePages;
 
     @Option(

@@ -5,6 +5,7 @@ import static java.nio.file.StandardOpenOption.APPEND;
 import static java.nio.file.StandardOpenOption.CREATE;
 
 import io.vfio4j.emulator.ByteSize;
+import io.vfio4j.emulator.Rehearsal;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationException;
@@ -220,6 +221,7 @@ public final class TinyVmm {
 
         @Override
         int run(Machine machine) throws IOException, InterruptedException {
+            Rehearsal.run();
             boot(machine);
             awaitPass(machine, afterPass);
             MigrationParameters parameters = MigrationParameters.builder()
@@ -252,6 +254,7 @@ public final class TinyVmm {
 
         @Override
         int run(Machine machine) throws IOException, InterruptedException {
+            Rehearsal.run();
             IncomingMigration migration =
                     new IncomingMigration(libc, machine.handlers, machine, MigrationParameters.DEFAULT, new Printer());
             cancel = migration::cancel;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.vfio4j.cli;
+package io.vfio4j.emulator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -23,7 +23,7 @@ class RehearsalTest {
                 .noneMatch(name -> name.startsWith("vfio4j-"));
     }
 
-    static long fds() throws IOException {
+    private static long fds() throws IOException {
         try (Stream<Path> fds = Files.list(Path.of("/proc/self/fd"))) {
             return fds.count();
         }
