@@ -11,7 +11,6 @@ import io.vfio4j.migration.handler.ZeroPages;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Objects;
@@ -137,40 +136,15 @@ public class ZeroSearch {
     @Benchmark
     public long zeroPages(Read read) {
         read.mib += BYTES >> 20;
+        long pages = BYTES / GuestMemory.PAGE_BYTES;
         long zero = 0;
-        for (long at = 0; at < BYTES; at += GuestMemory.PAGE_BYTES) {
-            zero += ZeroPages.isZero(memory, at) ? 1 : 0;
+        long page = 0;
+        while (page < pages) {
+            long run = ZeroPages.leading(memory, page * GuestMemory.PAGE_BYTES, pages - page);
+            zero += run;
+            page += run + 1;
         }
         return zero;
-    }
-
-    /**
-     * Looks for zero pages word by word, in blocks that a compiler may make wide.
-     *
-     * @param read the counter
-     * @return how many there are
-     */
-    @Benchmark
-    public long zeroWords(Read read) {
-        read.mib += BYTES >> 20;
-        long zero = 0;
-        for (long at = 0; at < BYTES; at += GuestMemory.PAGE_BYTES) {
-            zero += isZeroByWords(at) ? 1 : 0;
-        }
-        return zero;
-    }
-
-    private boolean isZeroByWords(long page) {
-        for (long block = page; block < page + GuestMemory.PAGE_BYTES; block += 128) {
-            long any = 0;
-            for (int i = 0; i < 128; i += Long.BYTES) {
-                any |= memory.get(ValueLayout.JAVA_LONG, block + i);
-            }
-            if (any != 0) {
-                return false;
-            }
-        }
-        return true;
     }
 
     /**

@@ -264,14 +264,11 @@ public final class GuestMemoryHandler implements StateHandler {
             while (bit < part.pages() && isRoom(room, present, zero)) {
                 long clean = bits.nextClean(bit);
                 long most = present == 0 ? MAX_ZERO_PAGES - zero : room - present - zero;
-                if (look.isZero(part.first() + bit)) {
-                    long end = Math.min(clean, bit + most);
-                    long next = bit + 1;
-                    while (next < end && look.isZero(part.first() + next)) {
-                        next++;
-                    }
-                    writer.zero(part.number(), part.first() + bit, (int) (next - bit));
-                    zero += (int) (next - bit);
+                long empty = look.zeroPages(part.first() + bit, Math.min(clean - bit, most));
+                if (empty > 0) {
+                    long next = bit + empty;
+                    writer.zero(part.number(), part.first() + bit, (int) empty);
+                    zero += (int) empty;
                     bit = next == clean ? bits.nextDirty(next) : next;
                 } else if (zero >= room) {
                     // The search has taken long enough: what it took is not to count as the link's slowness.

@@ -83,6 +83,13 @@ record RegionPart(GuestMemory.Region region, int number, long first, long pages)
             return view.clear().getLong((int) offset & VIEW_MASK) == 0 && part.isZero(page);
         }
 
+        /** How many zero pages lie before the first other one. */
+        long zeroPages(long page, long most) {
+            return isZero(page)
+                    ? 1 + ZeroPages.leading(part.region.memory(), (page + 1) * PageTable.PAGE_BYTES, most - 1)
+                    : 0;
+        }
+
         int checksum(long page) {
             long offset = page * PageTable.PAGE_BYTES - base;
             int at = (int) offset & VIEW_MASK;

@@ -13,9 +13,16 @@ public final class ZeroPages {
     /** Any address may be asked for. */
     private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG_UNALIGNED;
 
-    /** One page that is always in the processor's nearest cache: what is compared with it is all that memory sees. */
-    private static final MemorySegment ZEROS =
-            Arena.global().allocate(PageTable.PAGE_BYTES, PageTable.PAGE_BYTES).asReadOnly();
+    /**
+     * How many pages are looked at at once, when those before were zero: a long loop without a way out is as fast as
+     * memory, while at its end the processor guesses wrong, and the memory behind waits.
+     */
+    private static final int AT_ONCE = 16;
+
+    /** Compared with what is not all zero, to find where that begins. */
+    private static final MemorySegment ZEROS = Arena.global()
+            .allocate((long) AT_ONCE * PageTable.PAGE_BYTES, PageTable.PAGE_BYTES)
+            .asReadOnly();
 
     private ZeroPages() {}
 
@@ -29,9 +36,52 @@ public final class ZeroPages {
      * @throws IndexOutOfBoundsException where there is no such page
      */
     public static boolean isZero(MemorySegment memory, long offset) {
-        long end = offset + PageTable.PAGE_BYTES;
+        return leading(memory, offset, 1) > 0;
+    }
+
+    /**
+     * Counts the pages of nothing but zeros that lie before the first one with something else.
+     *
+     * @param memory the memory
+     * @param offset where in it the first page of {@link PageTable#PAGE_BYTES} begins, in bytes
+     * @param most how many pages to look at, at the most
+     * @return how many of them, from the first one on, each were all 0 at some time during the call
+     * @throws IndexOutOfBoundsException where there are not so many pages
+     */
+    public static long leading(MemorySegment memory, long offset, long most) {
+        long pages = 0;
+        // A lone zero page is not to cost as much as sixteen.
+        int atOnce = 1;
+        while (pages < most) {
+            long count = Math.min(atOnce, most - pages);
+            long zero = leadingOf(memory, offset + pages * PageTable.PAGE_BYTES, count);
+            pages += zero;
+            if (zero < count) {
+                break;
+            }
+            atOnce = Math.min(2 * atOnce, AT_ONCE);
+        }
+        return pages;
+    }
+
+    private static long leadingOf(MemorySegment memory, long offset, long count) {
         // Most pages that hold something do so at their beginning.
-        return memory.get(WORD, offset) == 0
-                && MemorySegment.mismatch(memory, offset, end, ZEROS, 0, PageTable.PAGE_BYTES) == NO_DIFFERENCE;
+        if (memory.get(WORD, offset) != 0) {
+            return 0;
+        }
+        long bytes = count * PageTable.PAGE_BYTES;
+        if (count > 1 && isAllZero(memory, offset, offset + bytes)) {
+            return count;
+        }
+        long different = MemorySegment.mismatch(memory, offset, offset + bytes, ZEROS, 0, bytes);
+        return different == NO_DIFFERENCE ? count : different / PageTable.PAGE_BYTES;
+    }
+
+    private static boolean isAllZero(MemorySegment memory, long from, long to) {
+        long any = 0;
+        for (long at = from; at < to; at += Long.BYTES) {
+            any |= memory.get(WORD, at);
+        }
+        return any == 0;
     }
 }

@@ -654,4 +654,19 @@ class GuestMemoryHandlerTest {
                 .as("its neighbours do not count")
                 .isTrue();
     }
+
+    @Test
+    void shouldCountZeroPagesUpToTheFirstOther() {
+        assertThat(ZeroPages.leading(memory, 0, 64)).isEqualTo(64);
+        assertThat(ZeroPages.leading(memory, 63 * PAGE, 1)).isOne();
+        assertThat(ZeroPages.leading(memory, 0, 0)).isZero();
+        for (int page : new int[] {0, 1, 15, 16, 17, 31, 32, 63}) {
+            for (int at : new int[] {0, 9, 4095}) {
+                memory.set(JAVA_BYTE, page * PAGE + at, (byte) 1);
+                assertThat(ZeroPages.leading(memory, 0, 64)).as("page %s", page).isEqualTo(page);
+                assertThat(ZeroPages.leading(memory, 0, page)).isEqualTo(page);
+                memory.set(JAVA_BYTE, page * PAGE + at, (byte) 0);
+            }
+        }
+    }
 }
