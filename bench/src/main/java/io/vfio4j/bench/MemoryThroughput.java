@@ -4,6 +4,7 @@ package io.vfio4j.bench;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.MigrationParameters.Overlap;
+import io.vfio4j.migration.handler.GuestMemory;
 import io.vfio4j.observe.MigrationReport;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -19,6 +20,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.zip.CRC32C;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -36,7 +39,7 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * How fast guest memory moves over loopback TCP, both ends in this process, and how fast the same bytes go by a plain
- * write and read: the counter {@code mib} is MiB per second.
+ * write and read, without checksums and with them: the counter {@code mib} is MiB per second.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
@@ -48,7 +51,7 @@ public class MemoryThroughput {
     private static final int MIB = 1 << 20;
 
     /** How much memory. */
-    @Param("512")
+    @Param("2048")
     public int memoryMiB;
 
     /** Whether checksums and the link overlap. */
@@ -118,6 +121,23 @@ public class MemoryThroughput {
      */
     @Benchmark
     public long socket(Moved moved) throws IOException, InterruptedException {
+        return copy(moved, part -> {});
+    }
+
+    /**
+     * The same, with a checksum of each page at both ends, which is what a migration adds to it.
+     *
+     * @param moved the counter
+     * @return how many bytes came
+     * @throws IOException when the connection fails
+     * @throws InterruptedException when this thread is interrupted
+     */
+    @Benchmark
+    public long socketWithChecksums(Moved moved) throws IOException, InterruptedException {
+        return copy(moved, MemoryThroughput::checksumPages);
+    }
+
+    private long copy(Moved moved, Consumer<ByteBuffer> check) throws IOException, InterruptedException {
         moved.mib += memoryMiB;
         try (ServerSocketChannel server =
                         ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
@@ -130,11 +150,14 @@ public class MemoryThroughput {
                     while (part.hasRemaining()) {
                         bytes += Math.max(0, in.read(part));
                     }
+                    check.accept(part.flip());
                 }
                 return bytes;
             });
             for (int i = 0; i < memoryMiB; i++) {
                 ByteBuffer part = part(from, i);
+                check.accept(part);
+                part.clear();
                 while (part.hasRemaining()) {
                     out.write(part);
                 }
@@ -142,6 +165,13 @@ public class MemoryThroughput {
             return come.get();
         } catch (ExecutionException e) {
             throw new IOException("what was written was not read", e.getCause());
+        }
+    }
+
+    private static void checksumPages(ByteBuffer part) {
+        CRC32C crc = new CRC32C();
+        for (int page = 0; page < part.capacity(); page += GuestMemory.PAGE_BYTES) {
+            crc.update(part.limit(page + GuestMemory.PAGE_BYTES));
         }
     }
 

@@ -36,8 +36,11 @@ public final class ModelQuality {
     private static final long[] SIZES_MIB = {16, 32, 64, 128};
     private static final long[] LIMITS_MILLIS = {5, 10, 20, 50, 100, 300};
 
+    /** Drivers take 1 to 100 ms for an arc. With none a downtime is all threads' meetings. */
+    private static final long[] ARCS_MILLIS = {0, 1, 5, 20};
+
     /** One migration, all times in milliseconds. */
-    private record Sample(long sizeMib, long dirtyMib, long limit, Downtime predicted, Downtime real) {
+    private record Sample(long sizeMib, long dirtyMib, long arc, long limit, Downtime predicted, Downtime real) {
         double error() {
             return (double) real.total() / predicted.total() - 1;
         }
@@ -57,14 +60,15 @@ public final class ModelQuality {
         System.out.println("seed " + seed);
         Random random = new Random(seed);
         for (int i = 0; i < WARM_UPS; i++) {
-            sample(64, 100, 300);
+            sample(64, 100, 0, 300);
         }
         List<Sample> samples = new ArrayList<>();
         int refused = 0;
         while (samples.size() < migrations) {
             long size = SIZES_MIB[random.nextInt(SIZES_MIB.length)];
             long limit = LIMITS_MILLIS[random.nextInt(LIMITS_MILLIS.length)];
-            Sample sample = sample(size, random.nextInt(400), limit);
+            long arc = ARCS_MILLIS[random.nextInt(ARCS_MILLIS.length)];
+            Sample sample = sample(size, random.nextInt(400), arc, limit);
             if (sample == null) {
                 refused++;
             } else {
@@ -83,16 +87,19 @@ public final class ModelQuality {
     }
 
     /** Migrates once; null where no switchover was to fit the limit. */
-    private static @Nullable Sample sample(long sizeMib, long dirtyMib, long limitMillis) throws IOException {
+    private static @Nullable Sample sample(long sizeMib, long dirtyMib, long arcMillis, long limitMillis)
+            throws IOException {
         MigrationParameters parameters = MigrationParameters.builder()
                 .downtimeLimit(Duration.ofMillis(limitMillis))
                 .maxPreCopy(Duration.ofSeconds(5))
                 .build();
-        try (MigrationPair pair = new MigrationPair("emulated:size=" + sizeMib + "MiB,dirty=" + dirtyMib + "MiB/s")) {
+        try (MigrationPair pair = new MigrationPair(
+                "emulated:size=" + sizeMib + "MiB,dirty=" + dirtyMib + "MiB/s,arc=" + arcMillis + "ms")) {
             MigrationReport report = pair.migrate(parameters);
             return new Sample(
                     sizeMib,
                     dirtyMib,
+                    arcMillis,
                     limitMillis,
                     Objects.requireNonNull(report.predicted(), "the device has pre-copy"),
                     report.downtime());
@@ -105,13 +112,25 @@ public final class ModelQuality {
     }
 
     private static void report(List<Sample> samples, int refused, PrintStream out) {
+        out.printf(Locale.ROOT, "%d migrations, %d more were not to fit their limit%n", samples.size(), refused);
+        quality("all", samples, out);
+        for (long arc : ARCS_MILLIS) {
+            List<Sample> some =
+                    samples.stream().filter(sample -> sample.arc == arc).toList();
+            if (!some.isEmpty()) {
+                quality("arcs of " + arc + " ms", some, out);
+            }
+        }
+    }
+
+    private static void quality(String title, List<Sample> samples, PrintStream out) {
         double[] errors = samples.stream().mapToDouble(Sample::error).sorted().toArray();
         long near =
                 Arrays.stream(errors).filter(error -> Math.abs(error) <= NEAR).count();
         long kept = samples.stream()
                 .filter(sample -> sample.real.total() <= sample.limit * NANOS_PER_MILLI)
                 .count();
-        out.printf(Locale.ROOT, "%d migrations, %d more were not to fit their limit%n", samples.size(), refused);
+        out.printf(Locale.ROOT, "%n%s (%d)%n", title, samples.size());
         out.printf(
                 Locale.ROOT,
                 "real / predicted - 1: p5 %+.0f %%, p25 %+.0f %%, median %+.0f %%, p75 %+.0f %%, p95 %+.0f %%%n",
@@ -167,9 +186,10 @@ public final class ModelQuality {
     private static String csv(Sample sample) {
         return String.format(
                 Locale.ROOT,
-                "%d,%d,%d,%.3f,%.3f",
+                "%d,%d,%d,%d,%.3f,%.3f",
                 sample.sizeMib,
                 sample.dirtyMib,
+                sample.arc,
                 sample.limit,
                 sample.predicted.total() / NANOS_PER_MILLI,
                 sample.real.total() / NANOS_PER_MILLI);

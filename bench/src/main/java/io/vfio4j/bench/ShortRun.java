@@ -63,6 +63,7 @@ public final class ShortRun {
                 .include("PreCopyThroughput")
                 .include("MemoryThroughput")
                 .param("device", "emulated:size=64MiB")
+                .param("memoryMiB", "256")
                 .param("chunkBytes", "1048576");
     }
 

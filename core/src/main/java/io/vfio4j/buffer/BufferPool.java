@@ -43,7 +43,8 @@ public final class BufferPool implements AutoCloseable {
      * @param libc the system calls
      * @param count how many buffers, 1 to {@link #MAX_BUFFERS}
      * @param capacity how long a payload can be, in bytes: a multiple of 4096, at most {@link #MAX_CAPACITY}
-     * @param hugePages whether to ask for transparent huge pages; where there are none, normal pages serve
+     * @param hugePages whether to ask for transparent huge pages; where there are none, or less than one is needed,
+     *     normal pages serve
      * @throws IllegalArgumentException for a count or capacity out of range
      * @throws OutOfMemoryError when the kernel has not that much memory
      */
@@ -59,13 +60,15 @@ public final class BufferPool implements AutoCloseable {
         arena = CLOSEABLE_ARENA ? Arena.ofShared() : Arena.ofAuto();
         long stride = PooledBuffer.HEAD_ROOM + (long) capacity;
         bytes = stride * count;
-        long mapped = hugePages ? (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : bytes;
+        // The kernel aligns only what has whole huge pages; what is behind the buffers is never touched.
+        boolean huge = hugePages && bytes >= HUGE_PAGE;
+        long mapped = huge ? (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : bytes;
         MemorySegment memory = MappedMemory.map(libc, mapped, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS, -1, arena);
-        if (hugePages) {
-            libc.madvise(memory.address(), mapped, LibC.MADV_HUGEPAGE);
+        if (huge) {
+            libc.madvise(memory.address(), bytes / HUGE_PAGE * HUGE_PAGE, LibC.MADV_HUGEPAGE);
         }
         // Touched by stores, for MADV_POPULATE_WRITE is younger than some kernels that have VFIO migration.
-        for (long page = 0; page < mapped; page += PAGE) {
+        for (long page = 0; page < bytes; page += PAGE) {
             memory.set(JAVA_BYTE, page, (byte) 0);
         }
         buffers = new PooledBuffer[count];

@@ -42,7 +42,7 @@ final class IncomingFileLink implements IncomingLink {
     public void refuse(String reason) {}
 
     @Override
-    public void accept(Message.Hello hello, Message.Accept accept, List<List<StateHandler.PageRange>> pages)
+    public void accept(Message.Hello hello, Message.Accept accept, List<List<StateHandler.PageRange>> pages, Echo echo)
             throws IOException {
         FileLayout layout = FileLayout.of(file.position(), pages);
         if (layout != null) {

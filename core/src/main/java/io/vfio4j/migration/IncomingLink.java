@@ -17,6 +17,11 @@ import org.jspecify.annotations.Nullable;
  * and {@link #close}.
  */
 sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, IncomingFileLink {
+    /** What comes before an answer in the handover, without its work: to wake up all threads. */
+    interface Echo {
+        /** Does it. */
+        void prepare() throws IOException;
+    }
 
     static IncomingLink open(
             LibC libc,
@@ -43,8 +48,9 @@ sealed interface IncomingLink extends AutoCloseable permits IncomingPeerLink, In
      * Takes the offer, and waits for the data connections.
      *
      * @param pages for each offer, which pages have places of their own where this is a file
+     * @param echo what is done before each of the answers that the source measures the round trip by
      */
-    void accept(Message.Hello hello, Message.Accept accept, List<List<StateHandler.PageRange>> pages)
+    void accept(Message.Hello hello, Message.Accept accept, List<List<StateHandler.PageRange>> pages, Echo echo)
             throws IOException;
 
     /** What the state comes through: one channel for each handler in the order of HELLO, or one for all. */

@@ -215,7 +215,8 @@ public final class IncomingMigration {
             from.accept(
                     hello,
                     rehearsed(crew.emptyStepNanos()),
-                    offered.stream().map(KnownHandler::placedPages).toList());
+                    offered.stream().map(KnownHandler::placedPages).toList(),
+                    crew::emptyStep);
             vm.open();
             enter(Phase.RECEIVING);
             long receiving = execution.nanoTime();

@@ -91,11 +91,12 @@ final class IncomingPeerLink implements IncomingLink {
     }
 
     @Override
-    public void accept(Message.Hello hello, Message.Accept accept, List<List<StateHandler.PageRange>> pages)
+    public void accept(Message.Hello hello, Message.Accept accept, List<List<StateHandler.PageRange>> pages, Echo echo)
             throws IOException {
         control().send(FrameKind.ACCEPT, accept);
         for (int i = 0; i < OutgoingPeerLink.ECHOES; i++) {
             control().expect(FrameKind.PING);
+            echo.prepare();
             control().send(FrameKind.PING);
         }
         for (int i = 0; i < hello.offers().size(); i++) {

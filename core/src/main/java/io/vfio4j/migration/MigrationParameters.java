@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param chunkBytes how many bytes one frame carries at the most; a multiple of 4096, up to 64 MiB
  * @param chunks how many chunks of memory each side may use for data, 2 to {@link #MAX_CHUNKS}: the bound of its
  *     memory. All handlers share them, equally; one handler uses at most 64
- * @param hugePages whether to ask for transparent huge pages
+ * @param hugePages whether to ask for transparent huge pages, which are there some milliseconds sooner: true unless
+ *     they are scarce
  * @param limits what to keep to, as long as {@link OutgoingMigration#limits} does not change it
  * @param peerLimit how long the other side may be silent
  * @param acceptLimit how long a destination waits for its source
@@ -128,7 +129,7 @@ public record MigrationParameters(
     public static final class Builder {
         private int chunkBytes = 1 << 20;
         private int chunks = 8;
-        private boolean hugePages;
+        private boolean hugePages = true;
         private Duration downtimeLimit = Duration.ofMillis(300);
         private int maxRounds;
         private Duration maxPreCopy = Duration.ofMinutes(30);

@@ -156,12 +156,20 @@ class BufferPoolTest {
     @Test
     void shouldServeNormalPagesWhenThereAreNoHugeOnes() {
         libc.madviseResult = Errno.EINVAL.negated();
-        try (BufferPool pool = new BufferPool(libc, 2, PAGE, true)) {
+        try (BufferPool pool = new BufferPool(libc, 3, 1 << 20, true)) {
             assertThat(libc.advice).containsExactly(LibC.MADV_HUGEPAGE);
             assertThat(libc.mapped % (2 << 20)).isZero();
             PooledBuffer buffer = acquire(pool);
             buffer.view().put(PooledBuffer.HEAD_ROOM, (byte) 1);
             pool.release(buffer);
+        }
+    }
+
+    @Test
+    void shouldNotAskForHugePagesWhereNoneWouldBeFull() {
+        try (BufferPool pool = new BufferPool(libc, 2, PAGE, true)) {
+            assertThat(libc.advice).isEmpty();
+            assertThat(libc.mapped).isEqualTo(pool.bytes());
         }
     }
 
