@@ -13,6 +13,7 @@ import io.vfio4j.dirty.Collected;
 import io.vfio4j.dirty.DirtyBitmap;
 import io.vfio4j.dirty.DirtyTracker;
 import io.vfio4j.ffm.LibC;
+import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.MigrationParameters.Overlap;
 import io.vfio4j.migration.SwitchoverPolicy.Decision;
 import io.vfio4j.migration.handler.GuestMemory;
@@ -33,6 +34,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32C;
@@ -283,13 +286,13 @@ class GuestMemoryFileTest {
                 .hasMessageContaining("is damaged");
     }
 
-    /** A handler of one page, which is only placed when the others are being placed as well. */
+    /** A handler of one page, before the placing of which something is done. */
     private static final class OnePage implements StateHandler {
         private final String name;
-        private final CyclicBarrier placing;
+        private final Callable<?> placing;
         private final MemorySegment page = Arena.ofAuto().allocate(PAGE, PAGE);
 
-        OnePage(String name, CyclicBarrier placing) {
+        OnePage(String name, Callable<?> placing) {
             this.name = name;
             this.placing = placing;
         }
@@ -325,9 +328,9 @@ class GuestMemoryFileTest {
         @Override
         public List<MemorySegment> placePages(ByteBuffer table) throws IOException {
             try {
-                placing.await(30, TimeUnit.SECONDS);
+                placing.call();
             } catch (Exception e) {
-                throw new IOException("the others are not loaded meanwhile", e);
+                throw new IOException("it cannot be placed", e);
             }
             return List.of(page);
         }
@@ -336,8 +339,9 @@ class GuestMemoryFileTest {
     @Test
     void shouldLoadTheSharesBesideEachOther() throws Exception {
         CyclicBarrier barrier = new CyclicBarrier(2);
-        List<OnePage> from = List.of(new OnePage("a", barrier), new OnePage("b", barrier));
-        List<OnePage> to = List.of(new OnePage("a", barrier), new OnePage("b", barrier));
+        Callable<?> together = () -> barrier.await(30, TimeUnit.SECONDS);
+        List<OnePage> from = List.of(new OnePage("a", () -> 0), new OnePage("b", () -> 0));
+        List<OnePage> to = List.of(new OnePage("a", together), new OnePage("b", together));
         from.forEach(each -> each.page.set(JAVA_LONG, 8, random.nextLong()));
         save(new TransportAddress.File(file("state")), from, VirtualMachine.NONE, 0, Overlap.OFF);
 
@@ -345,5 +349,26 @@ class GuestMemoryFileTest {
 
         assertThat(to.getFirst().page.mismatch(from.getFirst().page)).isEqualTo(NONE);
         assertThat(to.getLast().page.mismatch(from.getLast().page)).isEqualTo(NONE);
+    }
+
+    @Test
+    void shouldGiveUpWhenItIsCancelledWhilePagesAreLoaded() throws Exception {
+        save(
+                new TransportAddress.File(file("state")),
+                List.of(new OnePage("a", () -> 0)),
+                VirtualMachine.NONE,
+                0,
+                Overlap.OFF);
+        CompletableFuture<IncomingMigration> loading = new CompletableFuture<>();
+        CompletableFuture<Boolean> cancelled = new CompletableFuture<>();
+        OnePage page = new OnePage("a", () -> cancelled.complete(loading.join().cancel()));
+        loading.complete(new IncomingMigration(
+                LibC.system(), List.of(page), VirtualMachine.NONE, parameters(Overlap.OFF), new Recorder()));
+
+        assertThatThrownBy(() -> loading.join().run(new TransportAddress.File(file("state"))))
+                .isInstanceOfSatisfying(
+                        MigrationException.class,
+                        failure -> assertThat(failure.reason()).isEqualTo(Reason.CANCELLED));
+        assertThat(cancelled).isCompletedWithValue(true);
     }
 }

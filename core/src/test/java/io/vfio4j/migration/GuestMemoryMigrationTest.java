@@ -53,7 +53,12 @@ class GuestMemoryMigrationTest {
             List.of(new TranslatedTracker.Mapping(new AddressRange(GUEST_ADDRESS, SIZE), source.address())));
 
     private MemorySegment map(long size) {
-        return MappedMemory.map(LibC.system(), size, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS, -1, arena);
+        return MappedMemory.map(LibC.system(), size, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS | pages(), -1, arena);
+    }
+
+    /** Flags of {@code mmap} that say what pages the memory is to have. */
+    int pages() {
+        return 0;
     }
 
     @BeforeEach

@@ -144,7 +144,8 @@ public final class GuestMemory {
      * @param sentPages how many went, those that went again included
      * @param zeroPages how many went as zero, without their bytes, those that went again included
      * @param collections how often the tracker was asked
-     * @param dirtyBytesPerSecond how fast memory became dirty between the last two collections; 0 before the second
+     * @param dirtyBytesPerSecond how fast memory became dirty between the last two collections while the virtual
+     *     machine ran; 0 before the first
      */
     public record Statistics(long pages, long sentPages, long zeroPages, int collections, long dirtyBytesPerSecond) {
         /**
@@ -390,7 +391,9 @@ public final class GuestMemory {
     synchronized void collectLast() throws IOException {
         if (!collectedLast) {
             boolean before = everything;
+            long whileRunning = dirtyBytesPerSecond;
             collect();
+            dirtyBytesPerSecond = whileRunning;
             collectedLast = true;
             if (everything && !before) {
                 throw new IOException(

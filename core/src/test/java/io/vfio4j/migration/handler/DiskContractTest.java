@@ -10,12 +10,12 @@ import java.util.function.Supplier;
 
 /** A disk with data, holes and a length that is no multiple of anything. */
 class DiskContractTest extends HandlerContract {
-    private static final long LENGTH = (1 << 20) + 3 * DiskFile.SECTOR;
-    private static final int GRANULARITY = 4096;
+    static final long LENGTH = (1 << 20) + 3 * DiskFile.SECTOR;
+    static final int GRANULARITY = 4096;
 
-    private final LibC libc = LibC.system();
+    final LibC libc = LibC.system();
 
-    private DiskFile disk(long length, int sector, boolean readOnly) {
+    DiskFile disk(long length, int sector, boolean readOnly) {
         return new DiskFile(
                 libc,
                 length,

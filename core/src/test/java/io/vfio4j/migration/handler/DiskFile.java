@@ -14,7 +14,7 @@ import java.nio.file.Path;
 import java.util.Random;
 import java.util.zip.CRC32C;
 
-/** A disk in a memfd, with a guest that writes to it. */
+/** A disk in a memfd or on a device, with a guest that writes to it. */
 final class DiskFile implements MachinePart {
     static final int SECTOR = 512;
 
@@ -30,18 +30,28 @@ final class DiskFile implements MachinePart {
     }
 
     DiskFile(LibC libc, long length, int granularity, Image image) {
+        this(libc, memory(libc, length), length, granularity, image);
+    }
+
+    /** Takes the fd of whatever it is. */
+    DiskFile(LibC libc, int fd, long length, int granularity, Image image) {
         this.libc = libc;
         this.length = length;
-        this.fd = libc.memfdCreate("disk", LibC.MFD_CLOEXEC);
-        if (fd < 0 || libc.ftruncate(fd, length) < 0) {
-            throw new IllegalStateException("no disk");
-        }
+        this.fd = fd;
         try {
             this.handler = new DiskHandler("disk", image.of(libc, fd), granularity);
         } catch (IOException e) {
             libc.close(fd);
             throw new UncheckedIOException(e);
         }
+    }
+
+    private static int memory(LibC libc, long length) {
+        int fd = libc.memfdCreate("disk", LibC.MFD_CLOEXEC);
+        if (fd < 0 || libc.ftruncate(fd, length) < 0) {
+            throw new IllegalStateException("no disk");
+        }
+        return fd;
     }
 
     static DiskImage sparse(LibC libc, int fd) {
