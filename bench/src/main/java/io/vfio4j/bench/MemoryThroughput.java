@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.bench;
 
+import io.vfio4j.emulator.Loopback;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.migration.MigrationParameters.Overlap;
@@ -171,6 +172,7 @@ public class MemoryThroughput {
     private static void checksumPages(ByteBuffer part) {
         CRC32C crc = new CRC32C();
         for (int page = 0; page < part.capacity(); page += GuestMemory.PAGE_BYTES) {
+            crc.reset();
             crc.update(part.limit(page + GuestMemory.PAGE_BYTES));
         }
     }

@@ -2,6 +2,7 @@
 package io.vfio4j.bench;
 
 import io.vfio4j.device.VfioDevice;
+import io.vfio4j.emulator.Loopback;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.observe.MigrationReport;
 import java.io.IOException;

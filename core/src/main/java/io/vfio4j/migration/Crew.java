@@ -84,12 +84,6 @@ final class Crew<M extends Crew.Member> {
     /** The first one finds the code cold. Odd, so that one is in the middle. */
     private static final int EMPTY_STEPS = 5;
 
-    /**
-     * How long all threads sleep before what is measured to predict: in the downtime, too, most of them have slept, and
-     * take several times as long to wake up as those that just ran.
-     */
-    static final long REST_NANOS = MILLI;
-
     private final Execution execution;
     private final long limitNanos;
     private final BooleanSupplier impatient;
@@ -214,7 +208,7 @@ final class Crew<M extends Crew.Member> {
     long emptyStepNanos() throws MigrationException {
         long[] nanos = new long[EMPTY_STEPS];
         for (int i = 0; i < EMPTY_STEPS; i++) {
-            execution.await(execution.nanoTime() + REST_NANOS, () -> false);
+            execution.rest();
             long begin = execution.nanoTime();
             emptyStep();
             nanos[i] = execution.nanoTime() - begin;

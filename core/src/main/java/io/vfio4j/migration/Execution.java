@@ -31,6 +31,14 @@ interface Execution {
      */
     boolean await(long deadline, BooleanSupplier condition);
 
+    /**
+     * Sleeps for a moment, before something is measured to predict the downtime: there, too, most threads have slept,
+     * and take several times as long to wake up as those that just ran.
+     */
+    default void rest() {
+        await(nanoTime() + 1_000_000, () -> false);
+    }
+
     /** Lets those who wait look at their conditions again. Any thread. */
     void changed();
 

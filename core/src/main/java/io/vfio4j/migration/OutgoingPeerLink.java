@@ -103,7 +103,7 @@ final class OutgoingPeerLink implements OutgoingLink {
     private long roundTripNanos() throws IOException {
         long[] nanos = new long[ECHOES];
         for (int i = 0; i < ECHOES; i++) {
-            execution.await(execution.nanoTime() + Crew.REST_NANOS, () -> false);
+            execution.rest();
             long begin = execution.nanoTime();
             control.send(FrameKind.PING);
             control.expect(FrameKind.PING);

@@ -3,22 +3,13 @@ package io.vfio4j.emulator;
 
 import io.vfio4j.device.VfioDevice;
 import io.vfio4j.ffm.LibC;
-import io.vfio4j.migration.IncomingMigration;
 import io.vfio4j.migration.MigrationParameters;
-import io.vfio4j.migration.OutgoingMigration;
-import io.vfio4j.migration.SwitchoverPolicy;
-import io.vfio4j.migration.VirtualMachine;
-import io.vfio4j.migration.handler.VfioDeviceHandler;
-import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.List;
 
 /**
  * Migrates small emulated devices within this process, so that the real migration loads, links and compiles nothing for
@@ -58,54 +49,17 @@ public final class Rehearsal {
             } finally {
                 Files.deleteIfExists(folder);
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (IOException | ExecutionException | TimeoutException | RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
             return;
         }
     }
 
-    private static void migrate(TransportAddress.Unix address)
-            throws IOException, InterruptedException, ExecutionException, TimeoutException {
+    private static void migrate(TransportAddress.Unix address) throws IOException {
         try (EmulatedKernel kernel = new EmulatedKernel(LibC.system(), System::nanoTime);
                 VfioDevice source = kernel.add(DEVICE).open();
-                VfioDevice destination = kernel.add(DEVICE.withDirtyRate(0)).open()) {
-            CompletableFuture<String> listening = new CompletableFuture<>();
-            CompletableFuture<Void> ended = new CompletableFuture<>();
-            IncomingMigration incoming = new IncomingMigration(
-                    kernel,
-                    VfioDeviceHandler.inOrder(destination),
-                    VirtualMachine.NONE,
-                    PARAMETERS,
-                    new MigrationListener() {
-                        @Override
-                        public void onListening(String at) {
-                            listening.complete(at);
-                        }
-                    });
-            Thread.ofPlatform().name("vfio4j-rehearsal").daemon().start(() -> {
-                try {
-                    incoming.run(address);
-                } catch (IOException | RuntimeException e) {
-                    listening.completeExceptionally(e);
-                } finally {
-                    ended.complete(null);
-                }
-            });
-            try {
-                String at = listening.get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
-                new OutgoingMigration(
-                                kernel,
-                                VfioDeviceHandler.inOrder(source),
-                                VirtualMachine.NONE,
-                                PARAMETERS,
-                                SwitchoverPolicy.STANDARD,
-                                MigrationListener.NONE)
-                        .run(TransportAddress.parse(at));
-            } finally {
-                incoming.cancel();
-                ended.get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
-            }
+                VfioDevice destination = kernel.add(DEVICE.withDirtyRate(0)).open();
+                Loopback loopback = new Loopback(address)) {
+            loopback.migrate(kernel, List.of(source), List.of(destination), PARAMETERS, PARAMETERS);
         }
     }
 }

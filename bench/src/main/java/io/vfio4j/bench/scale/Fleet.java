@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.vfio4j.bench.scale;
 
-import io.vfio4j.bench.Loopback;
 import io.vfio4j.device.VfioDevice;
 import io.vfio4j.emulator.EmulatedDevice;
 import io.vfio4j.emulator.EmulatedDeviceSpec;
 import io.vfio4j.emulator.EmulatedKernel;
+import io.vfio4j.emulator.Loopback;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.MigrationParameters;
 import io.vfio4j.observe.MigrationReport;

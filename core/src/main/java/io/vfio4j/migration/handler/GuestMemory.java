@@ -382,7 +382,7 @@ public final class GuestMemory {
      */
     synchronized int collect(int seen) {
         if (collections == seen || clock.getAsLong() - collectedAt > NEW_NANOS) {
-            collect();
+            dirtyBytesPerSecond = collect();
         }
         return collections;
     }
@@ -391,9 +391,7 @@ public final class GuestMemory {
     synchronized void collectLast() throws IOException {
         if (!collectedLast) {
             boolean before = everything;
-            long whileRunning = dirtyBytesPerSecond;
             collect();
-            dirtyBytesPerSecond = whileRunning;
             collectedLast = true;
             if (everything && !before) {
                 throw new IOException(
@@ -408,7 +406,8 @@ public final class GuestMemory {
         return everything;
     }
 
-    private void collect() {
+    /** Collects. Returns how fast memory became dirty since the last time, in bytes per second. */
+    private long collect() {
         long before = dirtyPages();
         for (DirtyBitmap each : collected) {
             if (each != null) {
@@ -418,10 +417,11 @@ public final class GuestMemory {
         long now = clock.getAsLong();
         long nanos = Math.max(1, now - collectedAt);
         long dirtied = (dirtyPages() - before) * PAGE_BYTES;
-        dirtyBytesPerSecond = (long) (dirtied * NANOS_PER_SECOND / nanos);
+        long bytesPerSecond = (long) (dirtied * NANOS_PER_SECOND / nanos);
         collectedAt = now;
         collections++;
-        DirtyMemoryEvent.record(collections, dirtied, nanos, dirtyBytesPerSecond, everything);
+        DirtyMemoryEvent.record(collections, dirtied, nanos, bytesPerSecond, everything);
+        return bytesPerSecond;
     }
 
     private void collect(DirtyBitmap into) {

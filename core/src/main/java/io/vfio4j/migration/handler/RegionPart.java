@@ -76,17 +76,16 @@ record RegionPart(GuestMemory.Region region, int number, long first, long pages)
             }
         }
 
-        /** Most pages that hold something do so at their beginning. */
         boolean isZero(long page) {
-            long offset = page * PageTable.PAGE_BYTES - base;
-            ByteBuffer view = views[(int) (offset >>> VIEW_SHIFT)];
-            return view.clear().getLong((int) offset & VIEW_MASK) == 0 && part.isZero(page);
+            return zeroPages(page, 1) > 0;
         }
 
-        /** How many zero pages lie before the first other one. */
+        /** How many zero pages lie before the first other one. Most that hold something do so at their beginning. */
         long zeroPages(long page, long most) {
-            return isZero(page)
-                    ? 1 + ZeroPages.leading(part.region.memory(), (page + 1) * PageTable.PAGE_BYTES, most - 1)
+            long offset = page * PageTable.PAGE_BYTES - base;
+            ByteBuffer view = views[(int) (offset >>> VIEW_SHIFT)];
+            return view.clear().getLong((int) offset & VIEW_MASK) == 0
+                    ? ZeroPages.leading(part.region.memory(), page * PageTable.PAGE_BYTES, most)
                     : 0;
         }
 

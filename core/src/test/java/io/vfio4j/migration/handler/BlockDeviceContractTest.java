@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -29,7 +30,7 @@ class BlockDeviceContractTest extends DiskContractTest {
         try {
             losetup("-d", losetup("--find", "--show", file.toString()));
         } catch (IOException e) {
-            assumeTrue(false, "no loop device can be made: " + e.getMessage());
+            Assumptions.abort("no loop device can be made: " + e.getMessage());
         }
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.vfio4j.bench;
+package io.vfio4j.emulator;
 
 import io.vfio4j.device.MigrationState;
 import io.vfio4j.device.VfioDevice;
@@ -26,16 +26,31 @@ import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Migrations over loopback TCP within this process.
+ * Migrations within this process, for what measures or rehearses them.
  *
  * <p>One thread at a time, but for {@link #cancel}; closed by whoever made it.
  */
 public final class Loopback implements AutoCloseable {
-    private static final TransportAddress ANY_PORT = new TransportAddress.Tcp("127.0.0.1", 0);
+    private static final TransportAddress.Peer ANY_PORT = new TransportAddress.Tcp("127.0.0.1", 0);
 
     private final ExecutorService executor = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().name("destination").factory());
+    private final TransportAddress.Peer address;
     private volatile @Nullable OutgoingMigration outgoing;
+
+    /** Makes one over loopback TCP. */
+    public Loopback() {
+        this(ANY_PORT);
+    }
+
+    /**
+     * Makes one.
+     *
+     * @param address where both sides meet: a free port, or a Unix socket
+     */
+    public Loopback(TransportAddress.Peer address) {
+        this.address = address;
+    }
 
     /**
      * Migrates once, and makes the sources run again for the next time.
@@ -90,7 +105,7 @@ public final class Loopback implements AutoCloseable {
                 });
         Future<LoadReport> loaded = executor.submit(() -> {
             try {
-                return incoming.run(ANY_PORT);
+                return incoming.run(address);
             } finally {
                 // Does nothing unless it has failed before it could listen.
                 listening.complete("");
@@ -100,12 +115,12 @@ public final class Loopback implements AutoCloseable {
                 libc, sources, VirtualMachine.NONE, here, SwitchoverPolicy.STANDARD, MigrationListener.NONE);
         outgoing = source;
         try {
-            String address = listening.join();
-            if (address.isEmpty()) {
+            String at = listening.join();
+            if (at.isEmpty()) {
                 // Throws why.
                 loaded.get();
             }
-            MigrationReport report = source.run(TransportAddress.parse(address));
+            MigrationReport report = source.run(TransportAddress.parse(at));
             loaded.get();
             return report;
         } catch (MigrationException e) {
