@@ -46,9 +46,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
- * Guest memory of {@code -Dvfio4j.memory.mib} MiB, 128 unless told otherwise, that is written to at a part of the rate
- * at which it goes over loopback, and watched by PAGEMAP_SCAN: it converges, or the migration says that it does not and
- * the guest runs on. What each did is printed.
+ * Guest memory of {@code -Dvfio4j.memory.mib} MiB, 128 unless told otherwise, whose writer is asked for a part of the
+ * rate at which it goes over loopback, and watched by PAGEMAP_SCAN: it converges, or the migration says that it does
+ * not and the guest runs on. What each did is printed, the rate that the writer reached too: it may be far below.
  */
 @ExtendWith(LeakCheck.class)
 class GuestMemoryConvergenceTest {
@@ -79,6 +79,7 @@ class GuestMemoryConvergenceTest {
         private Thread cpu = new Thread();
         private volatile boolean runs;
         private long written;
+        private long nanos;
 
         Writer(MemorySegment memory, double bytesPerSecond) {
             this.memory = memory;
@@ -102,6 +103,12 @@ class GuestMemoryConvergenceTest {
                 }
                 LockSupport.parkNanos(STEP_NANOS);
             }
+            nanos += System.nanoTime() - begin;
+        }
+
+        /** What was written indeed, in bytes of the pages that were written to, up to the last stop. */
+        long bytesPerSecond() {
+            return (long) ((double) written * PAGE * TimeUnit.SECONDS.toNanos(1) / Math.max(1, nanos));
         }
 
         @Override
@@ -206,11 +213,12 @@ class GuestMemoryConvergenceTest {
             }
             GuestMemory.Statistics statistics = memory.statistics(List.of(handler));
             System.out.printf(
-                    "%d MiB, writes at %.1f of %d MiB/s: %s; %d MiB went again, %d collections, became dirty at %d "
+                    "%d MiB, writes at %.1f of %d MiB/s, did %d: %s; %d MiB went again, %d collections, became dirty at %d "
                             + "MiB/s%n",
                     SIZE >> 20,
                     part,
                     link >> 20,
+                    writer.bytesPerSecond() >> 20,
                     report == null
                             ? "does not converge in " + MOST_ROUNDS + " rounds"
                             : "converged in " + report.rounds() + " rounds, downtime "
