@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.vfio4j.dirty.AddressRange;
+import io.vfio4j.dirty.DirtyBitmap;
 import io.vfio4j.dirty.DirtyTrackingException;
 import io.vfio4j.dirty.TranslatedTracker;
 import io.vfio4j.dirty.UserfaultTracker;
@@ -26,10 +27,14 @@ import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.testing.LeakCheck;
 import io.vfio4j.transport.TransportAddress;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -41,14 +46,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Guest memory of {@code -Dvfio4j.memory.mib} MiB, 128 unless told otherwise, whose writer is asked for a part of the
- * rate at which it goes over loopback, and watched by PAGEMAP_SCAN: it converges, or the migration says that it does
- * not and the guest runs on. What each did is printed, the rate that the writer reached too: it may be far below.
+ * Guest memory of {@code -Dvfio4j.memory.mib} MiB, 128 unless told otherwise, that is written to at a part of the
+ * link's rate and watched by PAGEMAP_SCAN: it converges, or the migration says that it does not and the guest runs on.
+ * What each did is printed, the rate that the writer reached too.
  */
 @ExtendWith(LeakCheck.class)
 class GuestMemoryConvergenceTest {
@@ -57,17 +62,54 @@ class GuestMemoryConvergenceTest {
     private static final long ADDRESS = 1L << 32;
     private static final long WAIT_SECONDS = 300;
     private static final int MOST_ROUNDS = 40;
+    private static final long UNLIMITED = 0;
 
     private final Arena arena = Arena.ofShared();
-    private final MemorySegment source = map();
-    private final MemorySegment destination = map();
     private final ExecutorService destinationRuns = Executors.newSingleThreadExecutor();
-    private final TranslatedTracker tracker = new TranslatedTracker(
-            new UserfaultTracker(LibC.system()),
-            List.of(new TranslatedTracker.Mapping(new AddressRange(ADDRESS, SIZE), source.address())));
+    private final List<AutoCloseable> opened = new ArrayList<>();
 
-    private MemorySegment map() {
-        return MappedMemory.map(LibC.system(), SIZE, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS, -1, arena);
+    /** What the memory is made of. */
+    enum Pages {
+        /** Each first write after a collection faults, so that no processor keeps up with loopback: its rate is cut. */
+        SMALL(PAGE, 0),
+
+        /** {@code MAP_HUGETLB | MAP_HUGE_2MB}: few faults, so that the writer keeps up with all that loopback gives. */
+        HUGE(2 << 20, 0x40000 | 21 << 26);
+
+        private static final Path RESERVED = Path.of("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
+
+        private final long bytes;
+        private final int flags;
+
+        Pages(long bytes, int flags) {
+            this.bytes = bytes;
+            this.flags = flags;
+        }
+
+        /** Takes the pages for two memories from the host, until what is returned is closed. */
+        AutoCloseable reserve() throws IOException {
+            if (flags == 0) {
+                return () -> {};
+            }
+            assumeTrue(Files.isWritable(RESERVED), RESERVED + " cannot be written: no huge pages can be taken");
+            int before = reserved();
+            AutoCloseable back = () -> Files.writeString(RESERVED, Integer.toString(before));
+            long needed = before + 2 * SIZE / bytes;
+            Files.writeString(RESERVED, Long.toString(needed));
+            if (reserved() < needed) {
+                Files.writeString(RESERVED, Integer.toString(before));
+                assumeTrue(false, "the host's memory is too scattered for " + needed + " huge pages");
+            }
+            return back;
+        }
+
+        private static int reserved() throws IOException {
+            return Integer.parseInt(Files.readString(RESERVED).strip());
+        }
+
+        MemorySegment map(Arena arena) {
+            return MappedMemory.map(LibC.system(), SIZE, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS | flags, -1, arena);
+        }
     }
 
     /** A guest that writes to one page after the other, at a rate. */
@@ -75,15 +117,17 @@ class GuestMemoryConvergenceTest {
         private static final long STEP_NANOS = 1_000_000;
 
         private final MemorySegment memory;
+        private final long page;
         private final double pagesPerNano;
         private Thread cpu = new Thread();
         private volatile boolean runs;
         private long written;
         private long nanos;
 
-        Writer(MemorySegment memory, double bytesPerSecond) {
+        Writer(MemorySegment memory, long page, double bytesPerSecond) {
             this.memory = memory;
-            this.pagesPerNano = bytesPerSecond / PAGE / TimeUnit.SECONDS.toNanos(1);
+            this.page = page;
+            this.pagesPerNano = bytesPerSecond / page / TimeUnit.SECONDS.toNanos(1);
         }
 
         @Override
@@ -99,7 +143,7 @@ class GuestMemoryConvergenceTest {
             while (runs) {
                 long due = before + (long) ((System.nanoTime() - begin) * pagesPerNano);
                 while (written < due && runs) {
-                    memory.set(JAVA_LONG, written % (SIZE / PAGE) * PAGE + written % 512 * 8, ++written);
+                    memory.set(JAVA_LONG, written % (SIZE / page) * page + written % 512 * 8, ++written);
                 }
                 LockSupport.parkNanos(STEP_NANOS);
             }
@@ -108,7 +152,7 @@ class GuestMemoryConvergenceTest {
 
         /** What was written indeed, in bytes of the pages that were written to, up to the last stop. */
         long bytesPerSecond() {
-            return (long) ((double) written * PAGE * TimeUnit.SECONDS.toNanos(1) / Math.max(1, nanos));
+            return (long) ((double) written * page * TimeUnit.SECONDS.toNanos(1) / Math.max(1, nanos));
         }
 
         @Override
@@ -122,39 +166,27 @@ class GuestMemoryConvergenceTest {
         }
     }
 
-    @BeforeEach
-    void needsAsynchronousWriteProtection() throws Exception {
-        try {
-            tracker.start(List.of(new AddressRange(ADDRESS, SIZE)), PAGE);
-            tracker.stop();
-        } catch (DirtyTrackingException e) {
-            assumeTrue(e.problem() != DirtyTrackingException.Problem.UNSUPPORTED, e.getMessage());
-            throw e;
-        }
-        destination.fill((byte) 0);
-        for (long page = 0; page < SIZE / PAGE; page++) {
-            source.set(JAVA_LONG, page * PAGE + 8, page + 1);
-        }
-    }
-
     @AfterEach
-    void close() {
+    void close() throws Exception {
         destinationRuns.close();
-        tracker.close();
-        arena.close();
+        for (AutoCloseable each : opened.reversed()) {
+            each.close();
+        }
     }
 
     /** Migrates; null when it did not converge. */
-    private @Nullable MigrationReport migrate(VirtualMachine vm, GuestMemoryHandler from) throws Exception {
+    private @Nullable MigrationReport migrate(VirtualMachine vm, GuestMemoryHandler from, MemorySegment to, long most)
+            throws Exception {
         MigrationParameters parameters = MigrationParameters.builder()
                 .downtimeLimit(Duration.ofMillis(300))
+                .maxBytesPerSecond(most)
                 .maxRounds(MOST_ROUNDS)
                 .whenNotConverging(NotConverging.GIVE_UP)
                 .build();
         CompletableFuture<String> listening = new CompletableFuture<>();
         IncomingMigration incoming = new IncomingMigration(
                 LibC.system(),
-                List.of(new GuestMemory(List.of(Region.of("ram", ADDRESS, destination))).handler("ram")),
+                List.of(new GuestMemory(List.of(Region.of("ram", ADDRESS, to))).handler("ram")),
                 VirtualMachine.NONE,
                 parameters,
                 new MigrationListener() {
@@ -192,32 +224,52 @@ class GuestMemoryConvergenceTest {
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    @Test
-    void shouldConvergeOrSayThatItDoesNotAtAnyRateOfWrites() throws Exception {
+    @ParameterizedTest
+    @EnumSource(Pages.class)
+    void shouldConvergeOrSayThatItDoesNotAtAnyRateOfWrites(Pages pages) throws Exception {
+        opened.add(pages.reserve());
+        opened.add(arena);
+        MemorySegment source = pages.map(arena);
+        MemorySegment destination = pages.map(arena);
+        TranslatedTracker tracker = new TranslatedTracker(
+                new UserfaultTracker(LibC.system()),
+                List.of(new TranslatedTracker.Mapping(new AddressRange(ADDRESS, SIZE), source.address())));
+        opened.add(tracker);
+        requireAsynchronousWriteProtection(tracker);
+        destination.fill((byte) 0);
+        for (long at = 0; at < SIZE; at += PAGE) {
+            source.set(JAVA_LONG, at + 8, at / PAGE + 1);
+        }
+
         // The first one goes through code and host memory that nobody has touched before: that is no link's rate.
-        migrate(VirtualMachine.NONE, memory().handler("ram"));
-        MigrationReport idle = migrate(VirtualMachine.NONE, memory().handler("ram"));
+        migrate(VirtualMachine.NONE, memory(source, tracker).handler("ram"), destination, UNLIMITED);
+        MigrationReport idle =
+                migrate(VirtualMachine.NONE, memory(source, tracker).handler("ram"), destination, UNLIMITED);
         assertThat(idle).isNotNull();
-        long link = idle == null ? 0 : idle.preCopyBytesPerSecond();
+        long loopback = idle == null ? 0 : idle.preCopyBytesPerSecond();
+        long link = pages == Pages.SMALL ? faultingBytesPerSecond(source, tracker) / 2 : loopback;
+        long most = pages == Pages.SMALL ? link : UNLIMITED;
         for (double part : new double[] {0.2, 0.5, 0.9}) {
-            GuestMemory memory = memory();
+            GuestMemory memory = memory(source, tracker);
             GuestMemoryHandler handler = memory.handler("ram");
-            Writer writer = new Writer(source, part * link);
+            Writer writer = new Writer(source, pages.bytes, part * link);
             writer.resume();
             MigrationReport report = null;
             try {
-                report = migrate(writer, handler);
+                report = migrate(writer, handler, destination, most);
                 assertThat(writer.runs).as("the guest runs at one side").isEqualTo(report == null);
             } finally {
                 writer.stop();
             }
             GuestMemory.Statistics statistics = memory.statistics(List.of(handler));
             System.out.printf(
-                    "%d MiB, writes at %.1f of %d MiB/s, did %d: %s; %d MiB went again, %d collections, became dirty at %d "
-                            + "MiB/s%n",
+                    "%d MiB of %s pages, writes at %.1f of %d MiB/s (loopback: %d), did %d: %s; %d MiB went again, %d collections, "
+                            + "became dirty at %d MiB/s%n",
                     SIZE >> 20,
+                    pages,
                     part,
                     link >> 20,
+                    loopback >> 20,
                     writer.bytesPerSecond() >> 20,
                     report == null
                             ? "does not converge in " + MOST_ROUNDS + " rounds"
@@ -232,7 +284,32 @@ class GuestMemoryConvergenceTest {
         }
     }
 
-    private GuestMemory memory() {
+    private static void requireAsynchronousWriteProtection(TranslatedTracker tracker) throws Exception {
+        try {
+            tracker.start(List.of(new AddressRange(ADDRESS, SIZE)), PAGE);
+            tracker.stop();
+        } catch (DirtyTrackingException e) {
+            assumeTrue(e.problem() != DirtyTrackingException.Problem.UNSUPPORTED, e.getMessage());
+            throw e;
+        }
+    }
+
+    /** How fast one thread writes to pages that are all watched, when nobody else wants the processor. */
+    private static long faultingBytesPerSecond(MemorySegment memory, TranslatedTracker tracker) throws Exception {
+        AddressRange all = new AddressRange(ADDRESS, SIZE);
+        tracker.start(List.of(all), PAGE);
+        // What has not been collected once is not protected yet: it counts as written.
+        tracker.collect(all, new DirtyBitmap(Arena.ofAuto(), all, PAGE));
+        long begin = System.nanoTime();
+        for (long at = 0; at < SIZE; at += PAGE) {
+            memory.set(JAVA_LONG, at, at);
+        }
+        long nanos = System.nanoTime() - begin;
+        tracker.stop();
+        return SIZE * TimeUnit.SECONDS.toNanos(1) / Math.max(1, nanos);
+    }
+
+    private static GuestMemory memory(MemorySegment source, TranslatedTracker tracker) {
         return new GuestMemory(List.of(Region.of("ram", ADDRESS, source)), tracker);
     }
 }

@@ -47,7 +47,7 @@ public final class GuestMemory {
     /** Shares begin at huge pages, where there are enough of them. */
     private static final long HUGE_PAGE = (2 << 20) / PAGE_BYTES;
 
-    /** What somebody else has collected is new enough for an exact figure. */
+    /** What somebody else has collected is new enough for an exact figure, and too new to tell a rate from. */
     private static final long NEW_NANOS = 5_000_000;
 
     private static final double NANOS_PER_SECOND = 1e9;
@@ -144,8 +144,8 @@ public final class GuestMemory {
      * @param sentPages how many went, those that went again included
      * @param zeroPages how many went as zero, without their bytes, those that went again included
      * @param collections how often the tracker was asked
-     * @param dirtyBytesPerSecond how fast memory became dirty between the last two collections while the virtual
-     *     machine ran; 0 before the first
+     * @param dirtyBytesPerSecond how fast memory became dirty up to the last collection while the virtual machine ran,
+     *     since one that was at least 5 ms earlier; 0 before the first
      */
     public record Statistics(long pages, long sentPages, long zeroPages, int collections, long dirtyBytesPerSecond) {
         /**
@@ -171,6 +171,8 @@ public final class GuestMemory {
     private volatile boolean news;
     private int collections;
     private long collectedAt;
+    private long rateSince;
+    private long dirtiedSince;
     private long dirtyBytesPerSecond;
 
     /**
@@ -349,6 +351,8 @@ public final class GuestMemory {
             collectedLast = false;
             collections = 0;
             collectedAt = clock.getAsLong();
+            rateSince = collectedAt;
+            dirtiedSince = 0;
             dirtyBytesPerSecond = 0;
             said.clear();
             unsaid.clear();
@@ -382,7 +386,12 @@ public final class GuestMemory {
      */
     synchronized int collect(int seen) {
         if (collections == seen || clock.getAsLong() - collectedAt > NEW_NANOS) {
-            dirtyBytesPerSecond = collect();
+            dirtiedSince += collect();
+            if (collectedAt - rateSince >= NEW_NANOS) {
+                dirtyBytesPerSecond = rate(dirtiedSince, collectedAt - rateSince);
+                rateSince = collectedAt;
+                dirtiedSince = 0;
+            }
         }
         return collections;
     }
@@ -406,7 +415,11 @@ public final class GuestMemory {
         return everything;
     }
 
-    /** Collects. Returns how fast memory became dirty since the last time, in bytes per second. */
+    private static long rate(long bytes, long nanos) {
+        return (long) (bytes * NANOS_PER_SECOND / Math.max(1, nanos));
+    }
+
+    /** Collects. Returns how many bytes became dirty that had not been before. */
     private long collect() {
         long before = dirtyPages();
         for (DirtyBitmap each : collected) {
@@ -415,13 +428,12 @@ public final class GuestMemory {
             }
         }
         long now = clock.getAsLong();
-        long nanos = Math.max(1, now - collectedAt);
+        long nanos = now - collectedAt;
         long dirtied = (dirtyPages() - before) * PAGE_BYTES;
-        long bytesPerSecond = (long) (dirtied * NANOS_PER_SECOND / nanos);
         collectedAt = now;
         collections++;
-        DirtyMemoryEvent.record(collections, dirtied, nanos, bytesPerSecond, everything);
-        return bytesPerSecond;
+        DirtyMemoryEvent.record(collections, dirtied, nanos, rate(dirtied, nanos), everything);
+        return dirtied;
     }
 
     private void collect(DirtyBitmap into) {

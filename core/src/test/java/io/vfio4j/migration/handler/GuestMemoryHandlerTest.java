@@ -32,6 +32,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -306,6 +307,32 @@ class GuestMemoryHandlerTest {
         assertThat(tracker.calls).containsExactly("start [0x100000000-0x10003ffff]");
         assertThat(pending(Precision.EXACT, 64 * PAGE).preCopyBytes()).isEqualTo(64 * PAGE);
         assertThat(tracker.calls).hasSize(2).last().isEqualTo("collect 0x100000000-0x10003ffff");
+    }
+
+    @Test
+    void shouldTellNoRateFromATimeThatIsTooShort() throws Exception {
+        AtomicLong nanos = new AtomicLong();
+        GuestMemory watched = new GuestMemory(List.of(Region.of("ram", BASE, memory)), tracker, nanos::get);
+        GuestMemoryHandler handler = watched.handler("ram");
+        handler.saveSetup();
+        while (handler.iterate(sent)) {
+            sent.frames.clear();
+        }
+        long[] microseconds = {10_000, 10_001, 20_000, 20_000};
+        int[] dirtied = {10, 1, 19, 0};
+        List<Long> rates = new ArrayList<>();
+        for (int i = 0; i < dirtied.length; i++) {
+            nanos.set(microseconds[i] * 1_000);
+            if (dirtied[i] > 0) {
+                tracker.dirty.add(range(i * 12L, dirtied[i]));
+            }
+            handler.pending(Long.MAX_VALUE, Precision.EXACT, new Pending());
+            rates.add(watched.statistics(List.of(handler)).dirtyBytesPerSecond());
+        }
+        handler.cleanup();
+
+        long page = PAGE * 100L;
+        assertThat(rates).containsExactly(10 * page, 10 * page, 20 * page, 20 * page);
     }
 
     @Test
