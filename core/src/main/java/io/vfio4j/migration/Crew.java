@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -43,25 +44,57 @@ final class Crew<M extends Crew.Member> {
         void run(M member) throws IOException;
     }
 
-    /** A step by the name that a {@link StateHandler} has for it. */
-    record Named<M>(String name, Step<M> step) {}
+    /**
+     * A step by the name that a {@link StateHandler} has for it.
+     *
+     * @param goesOn whether the next one may begin, when all have done this one
+     */
+    record Named<M>(String name, Step<M> step, BooleanSupplier goesOn) {
+        Named(String name, Step<M> step) {
+            this(name, step, () -> true);
+        }
+    }
 
-    /** Where those who are done with a step wait for the others: closed for good when one of them fails. */
+    /** What is behind a gate. */
+    private enum Way {
+        UNKNOWN,
+        ON,
+        /** Nothing more is to be done. */
+        END,
+        /** One who was waited for will not come. */
+        CLOSED
+    }
+
+    /** Where those who are done with a step wait for the others. */
     private final class Gate {
         private final AtomicInteger missing;
-        private volatile boolean closed;
+        private final BooleanSupplier goesOn;
+        private final AtomicReference<Way> way = new AtomicReference<>(Way.UNKNOWN);
+        private volatile long reachedAt;
 
-        Gate(int members) {
-            missing = new AtomicInteger(members);
+        Gate(int members, BooleanSupplier goesOn) {
+            this.missing = new AtomicInteger(members);
+            this.goesOn = goesOn;
         }
 
         void arrive(Worker worker) {
             if (missing.decrementAndGet() == 0) {
+                reachedAt = execution.nanoTime();
+                way.compareAndSet(Way.UNKNOWN, goesOn.getAsBoolean() ? Way.ON : Way.END);
                 execution.changed();
             }
             worker.awaitsPeer();
-            execution.await(execution.nanoTime() + FOREVER, () -> missing.get() == 0 || closed);
+            execution.await(execution.nanoTime() + FOREVER, () -> way.get() != Way.UNKNOWN);
             worker.alive();
+        }
+
+        /** Has no effect when all have come: what they do next, all of them do. */
+        void close() {
+            way.compareAndSet(Way.UNKNOWN, Way.CLOSED);
+        }
+
+        boolean isReached() {
+            return way.get() == Way.ON || way.get() == Way.END;
         }
     }
 
@@ -89,7 +122,8 @@ final class Crew<M extends Crew.Member> {
     private final BooleanSupplier impatient;
     private final List<M> members = new ArrayList<>();
     private final Set<M> hanging = new HashSet<>();
-    private @Nullable Gate gate;
+    private List<Gate> gates = List.of();
+    private volatile boolean leftOut;
 
     /**
      * Makes a crew without members.
@@ -117,10 +151,46 @@ final class Crew<M extends Crew.Member> {
      * @param name what a {@link StateHandler} calls it
      */
     void start(String name, Step<M> step) {
-        gate = null;
-        for (M member : ready()) {
-            member.worker().start(List.of(new Worker.Part(name, () -> step.run(member))));
+        start(List.of(new Named<>(name, step)));
+    }
+
+    /**
+     * Begins steps, each when all have done the one before; {@link #finish} ends them all. Who is done waits for the
+     * others by itself, which is faster than to be heard and started anew. Nobody does the next one when one fails.
+     */
+    void start(List<Named<M>> steps) {
+        List<M> ready = ready();
+        leftOut = false;
+        gates = steps.stream()
+                .limit(steps.size() - 1L)
+                .map(step -> new Gate(ready.size(), step.goesOn))
+                .toList();
+        for (M member : ready) {
+            List<Worker.Part> parts = new ArrayList<>();
+            for (int i = 0; i < steps.size(); i++) {
+                parts.add(part(
+                        member,
+                        steps.get(i),
+                        i == 0 ? null : gates.get(i - 1),
+                        i == gates.size() ? null : gates.get(i)));
+            }
+            member.worker().start(parts);
         }
+    }
+
+    private Worker.Part part(M member, Named<M> named, @Nullable Gate before, @Nullable Gate behind) {
+        return new Worker.Part(named.name, () -> {
+            if (before != null && before.way.get() != Way.ON) {
+                if (before.way.get() == Way.CLOSED) {
+                    leftOut = true;
+                }
+                return;
+            }
+            named.step.run(member);
+            if (behind != null) {
+                behind.arrive(member.worker());
+            }
+        });
     }
 
     private List<M> ready() {
@@ -128,33 +198,24 @@ final class Crew<M extends Crew.Member> {
         return members.stream().filter(member -> !hanging.contains(member)).toList();
     }
 
-    /**
-     * Begins two steps, the second when all have done the first; {@link #finish} ends both. Who is done waits for the
-     * others by itself, which is faster than to hear from them all and to start them anew. Nobody does the second when
-     * one fails in the first.
-     */
-    void startBoth(Named<M> first, Named<M> second) {
-        List<M> ready = ready();
-        Gate between = new Gate(ready.size());
-        gate = between;
-        for (M member : ready) {
-            member.worker()
-                    .start(List.of(
-                            new Worker.Part(first.name, () -> {
-                                first.step.run(member);
-                                between.arrive(member.worker());
-                            }),
-                            new Worker.Part(second.name, () -> {
-                                if (!between.closed) {
-                                    second.step.run(member);
-                                }
-                            })));
-        }
+    /** Tells whether all have done one of the steps that were started in order; not for the last one. */
+    boolean hasDone(int index) {
+        return gates.get(index).isReached();
     }
 
-    /** Tells whether a member has failed in the step that is under way. */
+    /** When all had done one of the steps that were started in order; not for the last one. */
+    long doneAt(int index) {
+        return gates.get(index).reachedAt;
+    }
+
+    /** Tells whether a member has failed in the step that is under way, or has taken too long. */
     boolean hasFailed() {
-        return members.stream().anyMatch(member -> member.worker().failure() != null) || anyOverdue(false);
+        return anyFailed() || anyOverdue(false);
+    }
+
+    /** Tells whether a member has said that it has failed in the step that is under way. Any thread. */
+    boolean anyFailed() {
+        return members.stream().anyMatch(member -> member.worker().failure() != null);
     }
 
     /**
@@ -175,12 +236,10 @@ final class Crew<M extends Crew.Member> {
         boolean told = false;
         while (!isIdle()) {
             boolean wait = told;
-            execution.await(
-                    nextDeadline(told),
-                    () -> isIdle() || (!wait && members.stream().anyMatch(this::hasFailedNow)));
+            execution.await(nextDeadline(told), () -> isIdle() || (!wait && anyFailed()));
             if (!told && (hasFailed() || impatient.getAsBoolean())) {
                 told = true;
-                closeGate();
+                closeGates();
                 atFailure.run();
             }
             if (anyOverdue(told)) {
@@ -191,14 +250,15 @@ final class Crew<M extends Crew.Member> {
         if (!troubles.isEmpty()) {
             throw worst(troubles);
         }
+        if (leftOut) {
+            // Nobody has failed, but somebody wanted to wait no more.
+            throw MigrationException.cancelled(null);
+        }
     }
 
-    private void closeGate() {
-        Gate open = gate;
-        if (open != null) {
-            open.closed = true;
-            execution.changed();
-        }
+    private void closeGates() {
+        gates.forEach(Gate::close);
+        execution.changed();
     }
 
     /**
@@ -251,11 +311,7 @@ final class Crew<M extends Crew.Member> {
         return troublesOf(awaited);
     }
 
-    private boolean hasFailedNow(M member) {
-        return member.worker().failure() != null;
-    }
-
-    /** Tells whether the step that is under way is over. */
+    /** Tells whether the step that is under way is over. Any thread. */
     boolean isIdle() {
         return members.stream().allMatch(member -> member.worker().isIdle() || hanging.contains(member));
     }

@@ -83,14 +83,17 @@ final class DowntimeModel {
         long rate = alone ? rests.getFirst().bytesPerSecond : link;
         long transfer = alone ? slowest : Math.max(slowest, Bandwidth.nanosFor(pending, rate));
         // The destination's way to STOP is both steps down of the source: RUNNING_P2P lies on it.
-        long down = stepNanos + (stopNanos > 0 ? stopNanos / 2 : arcNanos);
+        long arc = stopNanos > 0 ? stopNanos / 2 : arcNanos;
+        // Half of a step is to wake the threads up, half to hear from them; between steps they hear from each other.
+        long half = stepNanos / 2;
+        long meet = alone ? 0 : half;
         // END to LOADED, and COMMIT to RUNNING; who waits for the answer has to wake up.
         long answer = roundTripNanos + stepNanos;
         Downtime downtime = new Downtime(
                 stopVmNanos,
-                quiesceNanos > 0 ? quiesceNanos : down,
-                down,
-                Pending.sum(transfer, stepNanos),
+                quiesceNanos > 0 ? quiesceNanos : half + arc,
+                meet + arc,
+                Pending.sum(transfer, meet + half),
                 settleNanos + stopNanos + stepNanos + answer,
                 resumeNanos + answer);
         return new Forecast(round, elapsedNanos, sentBytes, requiredBytes, acksOutstanding, pending, rate, downtime);

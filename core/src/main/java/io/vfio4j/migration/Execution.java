@@ -27,6 +27,7 @@ interface Execution {
     /**
      * Waits until a condition is true.
      *
+     * @param condition only reads; any thread that says that something has changed may look at it, one at a time
      * @return false when the deadline passed before
      */
     boolean await(long deadline, BooleanSupplier condition);
@@ -39,7 +40,7 @@ interface Execution {
         await(nanoTime() + 1_000_000, () -> false);
     }
 
-    /** Lets those who wait look at their conditions again. Any thread. */
+    /** Has the conditions of those who wait looked at again. Any thread. */
     void changed();
 
     /** Makes a lock that is held while a peer is waited for. */

@@ -232,9 +232,9 @@ public final class IncomingMigration {
             from.awaitCommit();
             stage.set(Stage.COMMITTED);
             long committed = execution.nanoTime();
-            crew.startBoth(
+            crew.start(List.of(
                     new Crew.Named<>("resumeQuiesced", IncomingStream::resumeQuiesced),
-                    new Crew.Named<>("resume", IncomingStream::resume));
+                    new Crew.Named<>("resume", IncomingStream::resume)));
             crew.finish(() -> {});
             vm.resume("commit");
             long running = execution.nanoTime();
@@ -303,7 +303,7 @@ public final class IncomingMigration {
 
     private void finishReceiving(IncomingLink from) throws MigrationException {
         while (!crew.isIdle() && !crew.hasFailed()) {
-            execution.await(execution.nanoTime() + PROGRESS_NANOS, () -> crew.isIdle() || crew.hasFailed());
+            execution.await(execution.nanoTime() + PROGRESS_NANOS, () -> crew.isIdle() || crew.anyFailed());
             progress();
         }
         crew.finish(from::closeData);

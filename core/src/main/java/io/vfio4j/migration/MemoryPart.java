@@ -29,7 +29,7 @@ final class MemoryPart implements AutoCloseable {
         }
         MemoryBudget.Part part = budget.join();
         long deadline = execution.nanoTime() + parameters.acceptLimit().toNanos();
-        while (!execution.await(execution.nanoTime() + LOOK_NANOS, () -> part.take() || cancelled.getAsBoolean())) {
+        while (!part.take() && !execution.await(execution.nanoTime() + LOOK_NANOS, cancelled)) {
             if (execution.nanoTime() > deadline) {
                 part.close();
                 throw new MigrationException(

@@ -365,10 +365,7 @@ public final class OutgoingMigration {
                     .orElse(0));
             model.step(crew.emptyStepNanos());
 
-            Switchover switchover = untilStopped();
-            long preCopyBytes = bytesSent();
-            long copying = execution.nanoTime();
-            crew.all("complete", OutgoingStream::complete, this::stopOthers);
+            Switchover switchover = untilCompleted();
             long drained = execution.nanoTime();
             enter(Phase.HANDOVER);
             to.awaitLoaded();
@@ -378,7 +375,7 @@ public final class OutgoingMigration {
 
             stage.set(
                     crew.members().stream().anyMatch(OutgoingStream::hasLater) ? Stage.AFTER_SWITCHOVER : Stage.ENDED);
-            long stopCopyBytes = bytesSent() - preCopyBytes;
+            long stopCopyBytes = bytesSent() - switchover.preCopyBytes;
             AfterSwitchover after = afterSwitchover(to);
             release();
             if (throttle > 0) {
@@ -387,7 +384,7 @@ public final class OutgoingMigration {
             stage.set(Stage.ENDED);
             enter(Phase.COMPLETED);
             MigrationReport report = new MigrationReport(
-                    preCopyBytes,
+                    switchover.preCopyBytes,
                     stopCopyBytes,
                     switchover.round,
                     switchover.begin - preCopyBegin,
@@ -397,8 +394,8 @@ public final class OutgoingMigration {
                     new Downtime(
                             switchover.stopped - switchover.begin,
                             switchover.quiesced - switchover.stopped,
-                            copying - switchover.quiesced,
-                            drained - copying,
+                            switchover.copying - switchover.quiesced,
+                            drained - switchover.copying,
                             loaded - drained,
                             resumed - loaded),
                     after,
@@ -431,10 +428,20 @@ public final class OutgoingMigration {
     }
 
     /** A switchover that was decided, and when its steps were done. */
-    private record Switchover(int round, @Nullable Downtime predicted, long begin, long stopped, long quiesced) {}
+    private record Switchover(
+            int round,
+            @Nullable Downtime predicted,
+            long preCopyBytes,
+            long begin,
+            long stopped,
+            long quiesced,
+            long copying) {}
 
-    /** Sends state while the virtual machine runs, and stops all; again, if a handler turns out not to be ready. */
-    private Switchover untilStopped() throws IOException {
+    /**
+     * Sends state while the virtual machine runs, stops all and sends what is left; again, if a handler turns out not
+     * to be ready.
+     */
+    private Switchover untilCompleted() throws IOException {
         boolean iterates = runs && crew.members().stream().anyMatch(OutgoingStream::iterates);
         while (true) {
             Forecast forecast = iterates ? preCopy() : null;
@@ -451,20 +458,26 @@ public final class OutgoingMigration {
                 vm.stop();
             }
             long stopped = execution.nanoTime();
-            crew.all("quiesce", OutgoingStream::quiesce, this::stopOthers);
-            long quiesced = execution.nanoTime();
-            if (ready && !allReady()) {
+            long preCopyBytes = bytesSent();
+            crew.start(List.of(
+                    new Crew.Named<>("quiesce", OutgoingStream::quiesce, () -> !ready || allReady()),
+                    new Crew.Named<>("stop", OutgoingStream::stop),
+                    new Crew.Named<>("complete", OutgoingStream::complete)));
+            crew.finish(this::stopOthers);
+            long quiesced = crew.doneAt(0);
+            if (!crew.hasDone(1)) {
                 model.withdrawn(stopped - begin, quiesced - stopped);
                 withdraw();
                 continue;
             }
-            crew.all("stop", OutgoingStream::stop, this::stopOthers);
             return new Switchover(
                     forecast == null ? 0 : forecast.round(),
                     forecast == null ? null : forecast.downtime(),
+                    preCopyBytes,
                     begin,
                     stopped,
-                    quiesced);
+                    quiesced,
+                    crew.doneAt(1));
         }
     }
 
@@ -524,7 +537,7 @@ public final class OutgoingMigration {
             long timeOver = preCopyBegin + limits.maxPreCopy().toNanos();
             execution.await(
                     timeOver > now ? Math.min(nextLook, timeOver) : nextLook,
-                    () -> roundOver || crew.hasFailed() || isEnding());
+                    () -> roundOver || crew.anyFailed() || isEnding());
             if (crew.hasFailed() || isEnding()) {
                 failing = true;
                 crew.members().forEach(OutgoingStream::hold);

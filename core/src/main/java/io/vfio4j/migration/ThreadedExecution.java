@@ -4,6 +4,8 @@ package io.vfio4j.migration;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.transport.SystemTransport;
 import io.vfio4j.transport.Transport;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Condition;
@@ -17,7 +19,7 @@ final class ThreadedExecution implements Execution {
     static final Executor OWN_THREADS = ThreadedExecution::ownThread;
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
+    private final List<Waiter> waiters = new ArrayList<>();
     private final LibC libc;
     private final Executor executor;
 
@@ -54,9 +56,26 @@ final class ThreadedExecution implements Execution {
         return () -> awaitUninterruptibly(ended);
     }
 
+    /** One who waits, and by what the others know whether there is anything to wake up for. */
+    private record Waiter(BooleanSupplier condition, Condition wakeUp) {
+        void look() {
+            boolean due;
+            try {
+                due = condition.getAsBoolean();
+            } catch (RuntimeException | Error e) {
+                // It is for the one who waits to find out.
+                due = true;
+            }
+            if (due) {
+                wakeUp.signal();
+            }
+        }
+    }
+
     @Override
     public boolean await(long deadline, BooleanSupplier condition) {
         boolean interrupted = false;
+        Waiter self = null;
         lock.lock();
         try {
             while (!condition.getAsBoolean()) {
@@ -64,14 +83,19 @@ final class ThreadedExecution implements Execution {
                 if (left <= 0) {
                     return false;
                 }
+                if (self == null) {
+                    self = new Waiter(condition, lock.newCondition());
+                    waiters.add(self);
+                }
                 try {
-                    changed.awaitNanos(left);
+                    self.wakeUp.awaitNanos(left);
                 } catch (InterruptedException e) {
                     interrupted = true;
                 }
             }
             return true;
         } finally {
+            waiters.remove(self);
             lock.unlock();
             if (interrupted) {
                 Thread.currentThread().interrupt();
@@ -79,11 +103,14 @@ final class ThreadedExecution implements Execution {
         }
     }
 
+    /** To wake up takes a thread longer than to look at all conditions: only who has something to do is woken up. */
     @Override
     public void changed() {
         lock.lock();
         try {
-            changed.signalAll();
+            for (int i = 0; i < waiters.size(); i++) {
+                waiters.get(i).look();
+            }
         } finally {
             lock.unlock();
         }

@@ -8,7 +8,11 @@ import io.vfio4j.ffm.LibC;
 import io.vfio4j.testing.LeakCheck;
 import io.vfio4j.transport.Transport;
 import java.io.IOException;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
@@ -19,6 +23,7 @@ class CrewTest {
     private static final long LIMIT_NANOS = 60_000_000_000L;
 
     private final CountDownLatch mayEnd = new CountDownLatch(1);
+    private final Execution threads = new ThreadedExecution(LibC.system(), ThreadedExecution.OWN_THREADS);
     private boolean failureTold;
     private boolean waited;
 
@@ -69,16 +74,99 @@ class CrewTest {
 
     @Test
     void shouldNotSpinUntilTheOthersHaveEndedWhenOneHasFailed() {
-        Execution threads = new ThreadedExecution(LibC.system(), ThreadedExecution.OWN_THREADS);
-        Crew<Someone> crew = new Crew<>(new Watched(threads), LIMIT_NANOS, () -> false);
-        crew.add(new Someone("bad", new Worker(threads, "test", "bad", null)));
-        crew.add(new Someone("good", new Worker(threads, "test", "good", null)));
+        Crew<Someone> crew = crewOf(new Watched(threads), () -> false, "bad", "good");
 
         assertThatThrownBy(() -> crew.all("step", this::work, () -> failureTold = true))
                 .isInstanceOf(MigrationException.class)
                 .hasMessage("bad: it fails");
 
         assertThat(waited).isTrue();
+        assertThat(crew.dismiss()).isEmpty();
+    }
+
+    private Crew<Someone> crewOf(Execution threads, BooleanSupplier impatient, String... names) {
+        Crew<Someone> crew = new Crew<>(threads, LIMIT_NANOS, impatient);
+        for (String name : names) {
+            crew.add(new Someone(name, new Worker(threads, "test", name, null)));
+        }
+        return crew;
+    }
+
+    @Test
+    void shouldBeginEachStepWhenAllHaveDoneTheOneBefore() throws Exception {
+        Crew<Someone> crew = crewOf(threads, () -> false, "a", "b", "c");
+        Queue<Integer> done = new ConcurrentLinkedQueue<>();
+
+        crew.start(List.of(
+                new Crew.Named<>("first", each -> done.add(1)),
+                new Crew.Named<>("second", each -> done.add(2)),
+                new Crew.Named<>("third", each -> done.add(3))));
+        crew.finish(() -> {});
+
+        assertThat(done).containsExactly(1, 1, 1, 2, 2, 2, 3, 3, 3);
+        assertThat(crew.hasDone(1)).isTrue();
+        assertThat(crew.doneAt(1)).isGreaterThanOrEqualTo(crew.doneAt(0));
+        assertThat(crew.dismiss()).isEmpty();
+    }
+
+    @Test
+    void shouldEndWellWhereTheNextStepIsNotToBegin() throws Exception {
+        Crew<Someone> crew = crewOf(threads, () -> false, "a", "b");
+        Queue<String> done = new ConcurrentLinkedQueue<>();
+
+        crew.start(List.of(
+                new Crew.Named<>("first", each -> done.add(each.name), () -> false),
+                new Crew.Named<>("second", each -> done.add("more")),
+                new Crew.Named<>("third", each -> done.add("more"))));
+        crew.finish(() -> {});
+
+        assertThat(done).containsExactlyInAnyOrder("a", "b");
+        assertThat(crew.hasDone(0)).isTrue();
+        assertThat(crew.hasDone(1)).isFalse();
+        assertThat(crew.dismiss()).isEmpty();
+    }
+
+    @Test
+    void shouldNotBeginTheNextStepWhenOneFailsAndNameItsFailureAlone() {
+        Crew<Someone> crew = crewOf(threads, () -> false, "good", "bad", "fine");
+        Queue<String> done = new ConcurrentLinkedQueue<>();
+
+        crew.start(List.of(
+                new Crew.Named<>("first", each -> {
+                    if (each.name.equals("bad")) {
+                        throw new IOException("it fails");
+                    }
+                }),
+                new Crew.Named<>("second", each -> done.add(each.name))));
+
+        assertThatThrownBy(() -> crew.finish(() -> {}))
+                .hasMessage("bad: it fails")
+                .hasNoSuppressedExceptions();
+        assertThat(done).isEmpty();
+        assertThat(crew.dismiss()).isEmpty();
+    }
+
+    @Test
+    void shouldNotTakeForDoneWhatWasLeftOutWhenNobodyWantedToWait() {
+        AtomicBoolean cancelled = new AtomicBoolean();
+        Crew<Someone> crew = crewOf(threads, cancelled::get, "a", "b");
+        Queue<String> done = new ConcurrentLinkedQueue<>();
+
+        crew.start(List.of(
+                new Crew.Named<>("first", each -> {
+                    if (each.name.equals("b")) {
+                        cancelled.set(true);
+                        threads.changed();
+                        work(each);
+                    }
+                }),
+                new Crew.Named<>("second", each -> done.add(each.name))));
+
+        assertThatThrownBy(() -> crew.finish(mayEnd::countDown))
+                .isInstanceOfSatisfying(
+                        MigrationException.class,
+                        e -> assertThat(e.reason()).isEqualTo(MigrationException.Reason.CANCELLED));
+        assertThat(done).isEmpty();
         assertThat(crew.dismiss()).isEmpty();
     }
 

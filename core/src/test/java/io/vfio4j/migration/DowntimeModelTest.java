@@ -31,13 +31,24 @@ class DowntimeModelTest {
 
         assertThat(forecast.downtime())
                 .isEqualTo(new Downtime(
-                        0, 3 * MS + step, 3 * MS + step, 50 * MS + step, (5 + 6 + 1) * MS + 2 * step, 9 * MS + step));
+                        0, 3 * MS + step / 2, 3 * MS, 50 * MS + step / 2, (5 + 6 + 1) * MS + 2 * step, 9 * MS + step));
         assertThat(forecast.downtimeNanos()).isEqualTo(forecast.downtime().total());
         assertThat(forecast.fixedNanos())
                 .isEqualTo(forecast.downtimeNanos() - forecast.downtime().drain());
         assertThat(forecast.round()).isEqualTo(4);
         assertThat(forecast.sentBytes()).isEqualTo(11);
         assertThat(forecast.isReady()).isFalse();
+    }
+
+    @Test
+    void shouldCountThatSeveralHandlersMeetBetweenSteps() {
+        model.step(2 * MS);
+        model.destination(6 * MS, 0);
+
+        Downtime downtime = model.forecast(1, 0, 0, 0, 0, 0, List.of(new Rest(0, 1), new Rest(0, 1)))
+                .downtime();
+
+        assertThat(downtime).isEqualTo(new Downtime(0, 4 * MS, 4 * MS, 2 * MS, 10 * MS, 2 * MS));
     }
 
     @Test
