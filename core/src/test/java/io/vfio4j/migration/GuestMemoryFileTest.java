@@ -12,6 +12,8 @@ import io.vfio4j.dirty.Capability;
 import io.vfio4j.dirty.Collected;
 import io.vfio4j.dirty.DirtyBitmap;
 import io.vfio4j.dirty.DirtyTracker;
+import io.vfio4j.ffm.Errno;
+import io.vfio4j.ffm.ForwardingLibC;
 import io.vfio4j.ffm.LibC;
 import io.vfio4j.migration.MigrationException.Reason;
 import io.vfio4j.migration.MigrationParameters.Overlap;
@@ -38,6 +40,8 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -46,6 +50,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Guest memory in a file: each page has one place there. */
 @ExtendWith(LeakCheck.class)
@@ -165,6 +170,52 @@ class GuestMemoryFileTest {
         assertThat(Files.size(file("many"))).isEqualTo(Files.size(saved("once")));
         assertThat(Files.size(file("many")))
                 .isBetween(PLACES + (PAGES + ROM_PAGES) * PAGE, PLACES + (PAGES + ROM_PAGES + 8) * PAGE);
+    }
+
+    /** The kernel, with a disk that takes only so many writes to places. */
+    private static final class FullDisk extends ForwardingLibC {
+        private final AtomicInteger room;
+
+        FullDisk(int writes) {
+            this.room = new AtomicInteger(writes);
+        }
+
+        @Override
+        public long pwrite(int fd, MemorySegment buffer, long offset, long length, long position) {
+            return room.getAndDecrement() > 0
+                    ? super.pwrite(fd, buffer, offset, length, position)
+                    : Errno.ENOSPC.negated();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void shouldLetTheGuestGoOnWhenTheDiskIsFullWhilePagesGoToTheirPlaces(boolean stopped) throws Exception {
+        CollectedGuest guest = new CollectedGuest(ram, random, 50);
+        FullDisk disk = new FullDisk(stopped ? Integer.MAX_VALUE : 3);
+        RecordingVm vm = new RecordingVm();
+        vm.atStop = () -> {
+            guest.runs = false;
+            disk.room.set(0);
+        };
+        vm.atResume = () -> guest.runs = true;
+        List<GuestMemoryHandler> handlers = new GuestMemory(regions(ram, rom), guest).handlers("ram", 1);
+        OutgoingMigration outgoing =
+                new OutgoingMigration(disk, handlers, vm, parameters(Overlap.OFF), after(3), new Recorder());
+
+        assertThatThrownBy(() -> outgoing.run(new TransportAddress.File(file("state"))))
+                .isInstanceOfSatisfying(
+                        MigrationException.class, e -> assertThat(e.reason()).isEqualTo(Reason.TRANSPORT))
+                .hasMessageContaining("writing to")
+                .hasMessageContaining("state")
+                .hasMessageContaining(Errno.describe(Errno.ENOSPC.negated()));
+
+        assertThat(vm.calls).isEqualTo(stopped ? List.of("stop", "resume") : List.of());
+        assertThat(guest.runs).isTrue();
+        assertThat(guest.watches).isFalse();
+        try (Stream<Path> left = Files.list(folder)) {
+            assertThat(left).isEmpty();
+        }
     }
 
     /** A guest that clears pages, once, after they have gone. */
