@@ -42,7 +42,7 @@ final class Vfio4j implements AutoCloseable {
         List<String> words = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1"));
+                "-Xint"));
         words.addAll(program);
         words.addAll(arguments);
         this.commandLine = name + " " + String.join(" ", arguments);
