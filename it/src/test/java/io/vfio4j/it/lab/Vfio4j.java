@@ -40,9 +40,7 @@ final class Vfio4j implements AutoCloseable {
 
     private Vfio4j(String name, List<String> program, List<String> arguments) throws IOException {
         List<String> words = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-Xint"));
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:+UseSerialGC", "-Xint"));
         words.addAll(program);
         words.addAll(arguments);
         this.commandLine = name + " " + String.join(" ", arguments);
