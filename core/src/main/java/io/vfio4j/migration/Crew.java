@@ -12,6 +12,7 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
@@ -98,6 +99,16 @@ final class Crew<M extends Crew.Member> {
         }
     }
 
+    /** Steps that were begun together: who comes back late from one that was given up has no part in later ones. */
+    private static final class Begun<G> {
+        private final List<G> gates;
+        private volatile boolean leftOut;
+
+        Begun(List<G> gates) {
+            this.gates = gates;
+        }
+    }
+
     /** What became of one member's part. */
     record Trouble<M extends Member>(M member, MigrationException failure) {
         /** What failed, with the member's name before it, whatever the failure says of itself. */
@@ -122,8 +133,7 @@ final class Crew<M extends Crew.Member> {
     private final BooleanSupplier impatient;
     private final List<M> members = new ArrayList<>();
     private final Set<M> hanging = new HashSet<>();
-    private List<Gate> gates = List.of();
-    private volatile boolean leftOut;
+    private Begun<Gate> begun = new Begun<>(List.of());
 
     /**
      * Makes a crew without members.
@@ -160,37 +170,38 @@ final class Crew<M extends Crew.Member> {
      */
     void start(List<Named<M>> steps) {
         List<M> ready = ready();
-        leftOut = false;
-        gates = steps.stream()
+        List<Gate> gates = steps.stream()
                 .limit(steps.size() - 1L)
                 .map(step -> new Gate(ready.size(), step.goesOn))
                 .toList();
+        Begun<Gate> all = new Begun<>(gates);
+        begun = all;
         for (M member : ready) {
             List<Worker.Part> parts = new ArrayList<>();
             for (int i = 0; i < steps.size(); i++) {
-                parts.add(part(
-                        member,
-                        steps.get(i),
-                        i == 0 ? null : gates.get(i - 1),
-                        i == gates.size() ? null : gates.get(i)));
+                parts.add(part(member, steps.get(i), i, all));
             }
             member.worker().start(parts);
         }
     }
 
-    private Worker.Part part(M member, Named<M> named, @Nullable Gate before, @Nullable Gate behind) {
-        return new Worker.Part(named.name, () -> {
-            if (before != null && before.way.get() != Way.ON) {
-                if (before.way.get() == Way.CLOSED) {
-                    leftOut = true;
-                }
-                return;
-            }
-            named.step.run(member);
-            if (behind != null) {
-                behind.arrive(member.worker());
-            }
-        });
+    private Worker.Part part(M member, Named<M> named, int index, Begun<Gate> all) {
+        return new Worker.Part(
+                named.name,
+                () -> index == 0 || mayPass(all.gates.get(index - 1), all),
+                () -> named.step.run(member),
+                () -> {
+                    if (index < all.gates.size()) {
+                        all.gates.get(index).arrive(member.worker());
+                    }
+                });
+    }
+
+    private boolean mayPass(Gate gate, Begun<Gate> all) {
+        if (gate.way.get() == Way.CLOSED) {
+            all.leftOut = true;
+        }
+        return gate.way.get() == Way.ON;
     }
 
     private List<M> ready() {
@@ -200,12 +211,12 @@ final class Crew<M extends Crew.Member> {
 
     /** Tells whether all have done one of the steps that were started in order; not for the last one. */
     boolean hasDone(int index) {
-        return gates.get(index).isReached();
+        return begun.gates.get(index).isReached();
     }
 
     /** When all had done one of the steps that were started in order; not for the last one. */
     long doneAt(int index) {
-        return gates.get(index).reachedAt;
+        return begun.gates.get(index).reachedAt;
     }
 
     /** Tells whether a member has failed in the step that is under way, or has taken too long. */
@@ -234,30 +245,47 @@ final class Crew<M extends Crew.Member> {
     /** Waits for the end of the step that is under way, as {@link #all}. */
     void finish(Runnable atFailure) throws MigrationException {
         boolean told = false;
+        MigrationException tooSlow = null;
         while (!isIdle()) {
             boolean wait = told;
             execution.await(nextDeadline(told), () -> isIdle() || (!wait && anyFailed()));
-            if (!told && (hasFailed() || impatient.getAsBoolean())) {
-                told = true;
-                closeGates();
-                atFailure.run();
+            if (!told) {
+                tooSlow = tooSlow();
+                told = tooSlow != null || anyFailed() || impatient.getAsBoolean();
+                if (told) {
+                    closeGates();
+                    atFailure.run();
+                }
             }
-            if (anyOverdue(told)) {
-                giveUpOverdue(told);
+            if (told) {
+                // Nobody before: the others would wait at a gate for one who is not waited for any more.
+                giveUpOverdue(true);
             }
         }
         List<Trouble<M>> troubles = troubles();
         if (!troubles.isEmpty()) {
             throw worst(troubles);
         }
-        if (leftOut) {
-            // Nobody has failed, but somebody wanted to wait no more.
-            throw MigrationException.cancelled(null);
+        if (begun.leftOut) {
+            // Nobody has failed: one came back after all, or somebody wanted to wait no more.
+            throw tooSlow == null ? MigrationException.cancelled(null) : tooSlow;
         }
     }
 
+    private @Nullable MigrationException tooSlow() {
+        return members.stream()
+                .filter(member -> isOverdue(member, false))
+                .findFirst()
+                .map(member -> new MigrationException(
+                        Reason.DEVICE,
+                        member.name() + ": it has not answered for "
+                                + TimeUnit.NANOSECONDS.toMillis(limit(false)) + " ms ("
+                                + member.worker().step() + ")"))
+                .orElse(null);
+    }
+
     private void closeGates() {
-        gates.forEach(Gate::close);
+        begun.gates.forEach(Gate::close);
         execution.changed();
     }
 
@@ -311,7 +339,7 @@ final class Crew<M extends Crew.Member> {
         return troublesOf(awaited);
     }
 
-    /** Tells whether the step that is under way is over. Any thread. */
+    /** Tells whether the step that is under way is over. For this crew's thread, and in what it waits for. */
     boolean isIdle() {
         return members.stream().allMatch(member -> member.worker().isIdle() || hanging.contains(member));
     }

@@ -541,6 +541,7 @@ public final class OutgoingMigration {
             if (crew.hasFailed() || isEnding()) {
                 failing = true;
                 crew.members().forEach(OutgoingStream::hold);
+                execution.changed();
                 finishFailing();
                 throw new MigrationException(Reason.TRANSPORT, "the other side has ended the connection");
             }

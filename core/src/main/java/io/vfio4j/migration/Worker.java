@@ -3,6 +3,7 @@ package io.vfio4j.migration;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,8 +19,18 @@ final class Worker {
         void run() throws IOException;
     }
 
-    /** A part of what it does, by the name that messages and events have for it. */
-    record Part(String name, Action action) {}
+    /**
+     * A part of what it does.
+     *
+     * @param name what messages and events call it
+     * @param begins asked before it; if not, it and what is behind it is left out, and nothing is known of it
+     * @param behind what is done when it is done, which is none of the handler's doing
+     */
+    record Part(String name, BooleanSupplier begins, Action action, Action behind) {
+        Part(String name, Action action) {
+            this(name, () -> true, action, () -> {});
+        }
+    }
 
     private static final long FOREVER = Long.MAX_VALUE / 2;
 
@@ -157,28 +168,26 @@ final class Worker {
 
     private @Nullable IOException run(List<Part> inOrder) {
         for (Part part : inOrder) {
+            if (!part.begins.getAsBoolean()) {
+                return null;
+            }
             IOException thrown = run(part);
+            if (thrown == null) {
+                alive();
+                thrown = attempt(part.behind);
+            }
             if (thrown != null) {
                 return thrown;
             }
-            alive();
         }
         return null;
     }
 
-    /** A handler is somebody else's code: whatever it throws is a failure of the migration, and no more than that. */
     private @Nullable IOException run(Part part) {
         step = part.name;
         StepEvent event = new StepEvent();
         event.begin();
-        IOException thrown = null;
-        try {
-            part.action.run();
-        } catch (IOException e) {
-            thrown = e;
-        } catch (RuntimeException | Error e) {
-            thrown = new IOException("unexpected: " + e, e);
-        }
+        IOException thrown = attempt(part.action);
         if (event.shouldCommit()) {
             event.handler = handler;
             event.task = kind;
@@ -187,5 +196,17 @@ final class Worker {
             event.commit();
         }
         return thrown;
+    }
+
+    /** A handler is somebody else's code: whatever it throws is a failure of the migration, and no more than that. */
+    private static @Nullable IOException attempt(Action action) {
+        try {
+            action.run();
+            return null;
+        } catch (IOException e) {
+            return e;
+        } catch (RuntimeException | Error e) {
+            return new IOException("unexpected: " + e, e);
+        }
     }
 }

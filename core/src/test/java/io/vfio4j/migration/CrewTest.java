@@ -13,10 +13,13 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(LeakCheck.class)
 class CrewTest {
@@ -168,6 +171,102 @@ class CrewTest {
                         e -> assertThat(e.reason()).isEqualTo(MigrationException.Reason.CANCELLED));
         assertThat(done).isEmpty();
         assertThat(crew.dismiss()).isEmpty();
+    }
+
+    /** A clock that goes on with each look that the migration's thread takes at it, whatever the look is for. */
+    private final class Leaping implements Execution {
+        private final Thread owner = Thread.currentThread();
+        private final AtomicLong now = new AtomicLong();
+        private final long leap;
+
+        Leaping(long leap) {
+            this.leap = leap;
+        }
+
+        @Override
+        public long nanoTime() {
+            return Thread.currentThread().equals(owner) ? now.addAndGet(leap) : now.get();
+        }
+
+        @Override
+        public boolean await(long deadline, BooleanSupplier condition) {
+            boolean mine = Thread.currentThread().equals(owner);
+            return threads.await(mine ? threads.nanoTime() + 1_000_000 : Long.MAX_VALUE / 2, condition);
+        }
+
+        @Override
+        public Task start(String name, Runnable work) {
+            return threads.start(name, work);
+        }
+
+        @Override
+        public void changed() {
+            threads.changed();
+        }
+
+        @Override
+        public Lock newLock() {
+            return threads.newLock();
+        }
+
+        @Override
+        public Transport openTransport() {
+            return threads.openTransport();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {2, 3, 5, 7, 10, 20, 50})
+    void shouldNotWaitAtAGateForOneWhoIsGivenUp(long looks) {
+        Crew<Someone> crew = crewOf(new Leaping(LIMIT_NANOS / looks), () -> false, "fine", "slow");
+
+        crew.start(List.of(
+                new Crew.Named<>("first", each -> {
+                    if (each.name.equals("slow")) {
+                        work(each);
+                    }
+                }),
+                new Crew.Named<>("second", each -> {
+                    throw new IOException("it is not to begin");
+                })));
+
+        assertThatThrownBy(() -> crew.finish(() -> {}))
+                .hasMessageStartingWith("slow: it does not answer (first)")
+                .hasNoSuppressedExceptions();
+        mayEnd.countDown();
+        end(crew);
+    }
+
+    /** Ends all threads, by the real clock. */
+    private void end(Crew<Someone> crew) {
+        List<Worker> workers = crew.members().stream().map(Someone::worker).toList();
+        workers.forEach(Worker::end);
+        threads.await(threads.nanoTime() + LIMIT_NANOS, () -> workers.stream().allMatch(Worker::hasEnded));
+        workers.forEach(Worker::join);
+    }
+
+    @Test
+    void shouldNameTheOneWhoWasTooSlowWhenItComesBackAfterAll() {
+        Leaping clock = new Leaping(LIMIT_NANOS / 4);
+        Crew<Someone> crew = crewOf(clock, () -> false, "fine", "slow");
+
+        crew.start(List.of(
+                new Crew.Named<>("first", each -> {
+                    if (each.name.equals("slow")) {
+                        work(each);
+                    }
+                }),
+                new Crew.Named<>("second", each -> {})));
+
+        assertThatThrownBy(() -> crew.finish(() -> {
+                    mayEnd.countDown();
+                    threads.await(threads.nanoTime() + LIMIT_NANOS, crew::isIdle);
+                }))
+                .isInstanceOfSatisfying(
+                        MigrationException.class,
+                        e -> assertThat(e.reason()).isEqualTo(MigrationException.Reason.DEVICE))
+                .hasMessage("slow: it has not answered for 60000 ms (first)");
+        end(crew);
     }
 
     private void work(Someone someone) throws IOException {

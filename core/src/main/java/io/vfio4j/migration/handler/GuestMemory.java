@@ -144,8 +144,8 @@ public final class GuestMemory {
      * @param sentPages how many went, those that went again included
      * @param zeroPages how many went as zero, without their bytes, those that went again included
      * @param collections how often the tracker was asked
-     * @param dirtyBytesPerSecond how fast memory became dirty up to the last collection while the virtual machine ran,
-     *     since one that was at least 5 ms earlier; 0 before the first
+     * @param dirtyBytesPerSecond how fast memory became dirty while the virtual machine ran, between the last two
+     *     collections that are at least 5 ms apart; 0 before there are two
      */
     public record Statistics(long pages, long sentPages, long zeroPages, int collections, long dirtyBytesPerSecond) {
         /**
