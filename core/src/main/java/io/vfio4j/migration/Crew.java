@@ -100,11 +100,11 @@ final class Crew<M extends Crew.Member> {
     }
 
     /** Steps that were begun together: who comes back late from one that was given up has no part in later ones. */
-    private static final class Begun<G> {
-        private final List<G> gates;
+    private final class Begun {
+        private final List<Gate> gates;
         private volatile boolean leftOut;
 
-        Begun(List<G> gates) {
+        Begun(List<Gate> gates) {
             this.gates = gates;
         }
     }
@@ -133,7 +133,7 @@ final class Crew<M extends Crew.Member> {
     private final BooleanSupplier impatient;
     private final List<M> members = new ArrayList<>();
     private final Set<M> hanging = new HashSet<>();
-    private Begun<Gate> begun = new Begun<>(List.of());
+    private Begun begun = new Begun(List.of());
 
     /**
      * Makes a crew without members.
@@ -170,11 +170,10 @@ final class Crew<M extends Crew.Member> {
      */
     void start(List<Named<M>> steps) {
         List<M> ready = ready();
-        List<Gate> gates = steps.stream()
+        Begun all = new Begun(steps.stream()
                 .limit(steps.size() - 1L)
                 .map(step -> new Gate(ready.size(), step.goesOn))
-                .toList();
-        Begun<Gate> all = new Begun<>(gates);
+                .toList());
         begun = all;
         for (M member : ready) {
             List<Worker.Part> parts = new ArrayList<>();
@@ -185,7 +184,7 @@ final class Crew<M extends Crew.Member> {
         }
     }
 
-    private Worker.Part part(M member, Named<M> named, int index, Begun<Gate> all) {
+    private Worker.Part part(M member, Named<M> named, int index, Begun all) {
         return new Worker.Part(
                 named.name,
                 () -> index == 0 || mayPass(all.gates.get(index - 1), all),
@@ -197,7 +196,7 @@ final class Crew<M extends Crew.Member> {
                 });
     }
 
-    private boolean mayPass(Gate gate, Begun<Gate> all) {
+    private boolean mayPass(Gate gate, Begun all) {
         if (gate.way.get() == Way.CLOSED) {
             all.leftOut = true;
         }

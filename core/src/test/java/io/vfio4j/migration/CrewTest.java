@@ -32,52 +32,54 @@ class CrewTest {
 
     private record Someone(String name, Worker worker) implements Crew.Member {}
 
-    /** Looks at what the crew waits for once a failure has been told, and lets the other one end then. */
-    private final class Watched implements Execution {
-        private final Execution real;
-
-        private Watched(Execution real) {
-            this.real = real;
+    /** Threads and their clock, of which a test makes something else. */
+    private class Forwarding implements Execution {
+        @Override
+        public boolean await(long deadline, BooleanSupplier condition) {
+            return threads.await(deadline, condition);
         }
 
+        @Override
+        public long nanoTime() {
+            return threads.nanoTime();
+        }
+
+        @Override
+        public Task start(String name, Runnable work) {
+            return threads.start(name, work);
+        }
+
+        @Override
+        public void changed() {
+            threads.changed();
+        }
+
+        @Override
+        public Lock newLock() {
+            return threads.newLock();
+        }
+
+        @Override
+        public Transport openTransport() {
+            return threads.openTransport();
+        }
+    }
+
+    /** Looks at what the crew waits for once a failure has been told, and lets the other one end then. */
+    private final class Watched extends Forwarding {
         @Override
         public boolean await(long deadline, BooleanSupplier condition) {
             if (failureTold && mayEnd.getCount() > 0) {
                 waited = !condition.getAsBoolean();
                 mayEnd.countDown();
             }
-            return real.await(deadline, condition);
-        }
-
-        @Override
-        public long nanoTime() {
-            return real.nanoTime();
-        }
-
-        @Override
-        public Task start(String name, Runnable work) {
-            return real.start(name, work);
-        }
-
-        @Override
-        public void changed() {
-            real.changed();
-        }
-
-        @Override
-        public Lock newLock() {
-            return real.newLock();
-        }
-
-        @Override
-        public Transport openTransport() {
-            return real.openTransport();
+            return super.await(deadline, condition);
         }
     }
 
     @Test
     void shouldNotSpinUntilTheOthersHaveEndedWhenOneHasFailed() {
-        Crew<Someone> crew = crewOf(new Watched(threads), () -> false, "bad", "good");
+        Crew<Someone> crew = crewOf(new Watched(), () -> false, "bad", "good");
 
         assertThatThrownBy(() -> crew.all("step", this::work, () -> failureTold = true))
                 .isInstanceOf(MigrationException.class)
@@ -174,7 +176,7 @@ class CrewTest {
     }
 
     /** A clock that goes on with each look that the migration's thread takes at it, whatever the look is for. */
-    private final class Leaping implements Execution {
+    private final class Leaping extends Forwarding {
         private final Thread owner = Thread.currentThread();
         private final AtomicLong now = new AtomicLong();
         private final long leap;
@@ -191,27 +193,7 @@ class CrewTest {
         @Override
         public boolean await(long deadline, BooleanSupplier condition) {
             boolean mine = Thread.currentThread().equals(owner);
-            return threads.await(mine ? threads.nanoTime() + 1_000_000 : Long.MAX_VALUE / 2, condition);
-        }
-
-        @Override
-        public Task start(String name, Runnable work) {
-            return threads.start(name, work);
-        }
-
-        @Override
-        public void changed() {
-            threads.changed();
-        }
-
-        @Override
-        public Lock newLock() {
-            return threads.newLock();
-        }
-
-        @Override
-        public Transport openTransport() {
-            return threads.openTransport();
+            return super.await(mine ? threads.nanoTime() + 1_000_000 : Long.MAX_VALUE / 2, condition);
         }
     }
 
@@ -220,15 +202,9 @@ class CrewTest {
     void shouldNotWaitAtAGateForOneWhoIsGivenUp(long looks) {
         Crew<Someone> crew = crewOf(new Leaping(LIMIT_NANOS / looks), () -> false, "fine", "slow");
 
-        crew.start(List.of(
-                new Crew.Named<>("first", each -> {
-                    if (each.name.equals("slow")) {
-                        work(each);
-                    }
-                }),
-                new Crew.Named<>("second", each -> {
-                    throw new IOException("it is not to begin");
-                })));
+        crew.start(List.of(new Crew.Named<>("first", this::workIfSlow), new Crew.Named<>("second", each -> {
+            throw new IOException("it is not to begin");
+        })));
 
         assertThatThrownBy(() -> crew.finish(() -> {}))
                 .hasMessageStartingWith("slow: it does not answer (first)")
@@ -247,16 +223,9 @@ class CrewTest {
 
     @Test
     void shouldNameTheOneWhoWasTooSlowWhenItComesBackAfterAll() {
-        Leaping clock = new Leaping(LIMIT_NANOS / 4);
-        Crew<Someone> crew = crewOf(clock, () -> false, "fine", "slow");
+        Crew<Someone> crew = crewOf(new Leaping(LIMIT_NANOS / 4), () -> false, "fine", "slow");
 
-        crew.start(List.of(
-                new Crew.Named<>("first", each -> {
-                    if (each.name.equals("slow")) {
-                        work(each);
-                    }
-                }),
-                new Crew.Named<>("second", each -> {})));
+        crew.start(List.of(new Crew.Named<>("first", this::workIfSlow), new Crew.Named<>("second", each -> {})));
 
         assertThatThrownBy(() -> crew.finish(() -> {
                     mayEnd.countDown();
@@ -267,6 +236,12 @@ class CrewTest {
                         e -> assertThat(e.reason()).isEqualTo(MigrationException.Reason.DEVICE))
                 .hasMessage("slow: it has not answered for 60000 ms (first)");
         end(crew);
+    }
+
+    private void workIfSlow(Someone someone) throws IOException {
+        if (someone.name.equals("slow")) {
+            work(someone);
+        }
     }
 
     private void work(Someone someone) throws IOException {

@@ -24,13 +24,13 @@ import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.testing.LeakCheck;
+import io.vfio4j.testing.Listening;
 import io.vfio4j.transport.TransportAddress;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -207,16 +207,10 @@ class ChunkAllocationTest {
 
     private void migrate(String peer, EmulatedKernel kernel, VfioDevice source, VfioDevice destination, Overlap overlap)
             throws Exception {
-        CompletableFuture<String> listening = new CompletableFuture<>();
-        IncomingMigration incoming = incoming(kernel, destination, overlap, new MigrationListener() {
-            @Override
-            public void onListening(String address) {
-                listening.complete(address);
-            }
-        });
+        Listening listening = new Listening();
+        IncomingMigration incoming = incoming(kernel, destination, overlap, listening);
         Future<LoadReport> loaded = destinationRuns.submit(() -> incoming.run(TransportAddress.parse(peer)));
-        outgoing(kernel, source, overlap, saving, loading)
-                .run(TransportAddress.parse(listening.get(WAIT_SECONDS, TimeUnit.SECONDS)));
+        outgoing(kernel, source, overlap, saving, loading).run(listening.await(WAIT_SECONDS));
         loaded.get(WAIT_SECONDS, TimeUnit.SECONDS);
     }
 

@@ -27,12 +27,12 @@ import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.testing.LeakCheck;
+import io.vfio4j.testing.Listening;
 import io.vfio4j.transport.TransportAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -104,16 +104,11 @@ class EmulatedMigrationTest {
 
         MigrationReport migrate(MigrationParameters parameters, SwitchoverPolicy policy) throws Exception {
             TransportAddress socket = new TransportAddress.Unix(folder.resolve("migration.sock"));
-            CompletableFuture<String> listening = new CompletableFuture<>();
+            Listening listening = new Listening();
             IncomingMigration incoming = new IncomingMigration(
-                    kernel, VfioDeviceHandler.inOrder(to), VirtualMachine.NONE, parameters, new MigrationListener() {
-                        @Override
-                        public void onListening(String address) {
-                            listening.complete(address);
-                        }
-                    });
+                    kernel, VfioDeviceHandler.inOrder(to), VirtualMachine.NONE, parameters, listening);
             Future<LoadReport> loaded = executor.submit(() -> incoming.run(socket));
-            listening.get(WAIT_SECONDS, TimeUnit.SECONDS);
+            listening.await(WAIT_SECONDS);
             OutgoingMigration outgoing = new OutgoingMigration(
                     kernel, VfioDeviceHandler.inOrder(from), vm, parameters, policy, MigrationListener.NONE);
             try {

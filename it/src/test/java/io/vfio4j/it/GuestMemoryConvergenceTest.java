@@ -25,19 +25,17 @@ import io.vfio4j.migration.handler.GuestMemoryHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
+import io.vfio4j.testing.HugePages;
 import io.vfio4j.testing.LeakCheck;
+import io.vfio4j.testing.Listening;
 import io.vfio4j.transport.TransportAddress;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -73,10 +71,8 @@ class GuestMemoryConvergenceTest {
         /** Each first write after a collection faults, so that no processor keeps up with loopback: its rate is cut. */
         SMALL(PAGE, 0),
 
-        /** {@code MAP_HUGETLB | MAP_HUGE_2MB}: few faults, so that the writer keeps up with all that loopback gives. */
-        HUGE(2 << 20, 0x40000 | 21 << 26);
-
-        private static final Path RESERVED = Path.of("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
+        /** Few faults, so that the writer keeps up with all that loopback gives. */
+        HUGE(HugePages.BYTES, HugePages.MAP_FLAGS);
 
         private final long bytes;
         private final int flags;
@@ -84,27 +80,6 @@ class GuestMemoryConvergenceTest {
         Pages(long bytes, int flags) {
             this.bytes = bytes;
             this.flags = flags;
-        }
-
-        /** Takes the pages for two memories from the host, until what is returned is closed. */
-        AutoCloseable reserve() throws IOException {
-            if (flags == 0) {
-                return () -> {};
-            }
-            assumeTrue(Files.isWritable(RESERVED), RESERVED + " cannot be written: no huge pages can be taken");
-            int before = reserved();
-            AutoCloseable back = () -> Files.writeString(RESERVED, Integer.toString(before));
-            long needed = before + 2 * SIZE / bytes;
-            Files.writeString(RESERVED, Long.toString(needed));
-            if (reserved() < needed) {
-                Files.writeString(RESERVED, Integer.toString(before));
-                assumeTrue(false, "the host's memory is too scattered for " + needed + " huge pages");
-            }
-            return back;
-        }
-
-        private static int reserved() throws IOException {
-            return Integer.parseInt(Files.readString(RESERVED).strip());
         }
 
         MemorySegment map(Arena arena) {
@@ -183,25 +158,19 @@ class GuestMemoryConvergenceTest {
                 .maxRounds(MOST_ROUNDS)
                 .whenNotConverging(NotConverging.GIVE_UP)
                 .build();
-        CompletableFuture<String> listening = new CompletableFuture<>();
+        Listening listening = new Listening();
         IncomingMigration incoming = new IncomingMigration(
                 LibC.system(),
                 List.of(new GuestMemory(List.of(Region.of("ram", ADDRESS, to))).handler("ram")),
                 VirtualMachine.NONE,
                 parameters,
-                new MigrationListener() {
-                    @Override
-                    public void onListening(String address) {
-                        listening.complete(address);
-                    }
-                });
+                listening);
         Future<LoadReport> loaded =
                 destinationRuns.submit(() -> incoming.run(TransportAddress.parse("tcp:127.0.0.1:0")));
         OutgoingMigration outgoing = new OutgoingMigration(
                 LibC.system(), List.of(from), vm, parameters, SwitchoverPolicy.STANDARD, MigrationListener.NONE);
         try {
-            MigrationReport report =
-                    outgoing.run(TransportAddress.parse(listening.get(WAIT_SECONDS, TimeUnit.SECONDS)));
+            MigrationReport report = outgoing.run(listening.await(WAIT_SECONDS));
             loaded.get(WAIT_SECONDS, TimeUnit.SECONDS);
             return report;
         } catch (MigrationException e) {
@@ -227,7 +196,9 @@ class GuestMemoryConvergenceTest {
     @ParameterizedTest
     @EnumSource(Pages.class)
     void shouldConvergeOrSayThatItDoesNotAtAnyRateOfWrites(Pages pages) throws Exception {
-        opened.add(pages.reserve());
+        if (pages == Pages.HUGE) {
+            opened.add(HugePages.take(2 * SIZE / pages.bytes));
+        }
         opened.add(arena);
         MemorySegment source = pages.map(arena);
         MemorySegment destination = pages.map(arena);

@@ -16,12 +16,12 @@ import io.vfio4j.migration.handler.GuestMemory.Region;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.testing.LeakCheck;
+import io.vfio4j.testing.Listening;
 import io.vfio4j.transport.TransportAddress;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -67,18 +67,13 @@ class MemoryAllocationTest {
         MemorySegment source = Arena.ofAuto().allocate(mebibytes << 20, GuestMemory.PAGE_BYTES);
         MemorySegment destination = Arena.ofAuto().allocate(mebibytes << 20, GuestMemory.PAGE_BYTES);
         source.fill((byte) 1);
-        CompletableFuture<String> listening = new CompletableFuture<>();
+        Listening listening = new Listening();
         IncomingMigration incoming = new IncomingMigration(
                 LibC.system(),
                 List.of(new GuestMemory(List.of(Region.of("ram", 0, destination))).handler("ram")),
                 VirtualMachine.NONE,
                 parameters,
-                new MigrationListener() {
-                    @Override
-                    public void onListening(String address) {
-                        listening.complete(address);
-                    }
-                });
+                listening);
         Future<LoadReport> loaded =
                 destinationRuns.submit(() -> incoming.run(TransportAddress.parse("tcp:127.0.0.1:0")));
         // Nothing is collected before the switchover, so that what is sent is all there is, once and then once more.
@@ -90,7 +85,7 @@ class MemoryAllocationTest {
                         parameters,
                         (forecast, limits) -> SwitchoverPolicy.Decision.SWITCH_OVER,
                         MigrationListener.NONE)
-                .run(TransportAddress.parse(listening.get(WAIT_SECONDS, TimeUnit.SECONDS)));
+                .run(listening.await(WAIT_SECONDS));
         loaded.get(WAIT_SECONDS, TimeUnit.SECONDS);
         assertThat(destination.mismatch(source)).isEqualTo(-1);
         return allocated.get();

@@ -22,6 +22,7 @@ import io.vfio4j.migration.handler.VfioDeviceHandler;
 import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
+import io.vfio4j.testing.Listening;
 import io.vfio4j.transport.TransportAddress;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
@@ -31,7 +32,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -285,18 +285,13 @@ public abstract class DeviceContract {
         MigrationParameters parameters =
                 MigrationParameters.builder().chunks(4).overlap(overlap).build();
         TransportAddress socket = new TransportAddress.Unix(folder.resolve("migration.sock"));
-        CountDownLatch listening = new CountDownLatch(1);
+        Listening listening = new Listening();
         IncomingMigration incoming = new IncomingMigration(
                 destination.libc(),
                 VfioDeviceHandler.inOrder(destination.device()),
                 VirtualMachine.NONE,
                 parameters,
-                new MigrationListener() {
-                    @Override
-                    public void onListening(String address) {
-                        listening.countDown();
-                    }
-                });
+                listening);
         OutgoingMigration outgoing = new OutgoingMigration(
                 source.libc(),
                 VfioDeviceHandler.inOrder(source.device()),
@@ -307,7 +302,7 @@ public abstract class DeviceContract {
 
         try (ExecutorService executor = Executors.newSingleThreadExecutor()) {
             Future<LoadReport> loaded = executor.submit(() -> incoming.run(socket));
-            assertThat(listening.await(WAIT_SECONDS, TimeUnit.SECONDS)).isTrue();
+            listening.await(WAIT_SECONDS);
             MigrationReport report = outgoing.run(socket);
 
             assertThat(loaded.get(WAIT_SECONDS, TimeUnit.SECONDS).bytes()).isEqualTo(report.totalBytes());

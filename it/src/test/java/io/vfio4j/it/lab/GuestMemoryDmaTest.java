@@ -29,6 +29,7 @@ import io.vfio4j.observe.LoadReport;
 import io.vfio4j.observe.MigrationListener;
 import io.vfio4j.observe.MigrationReport;
 import io.vfio4j.testing.LeakCheck;
+import io.vfio4j.testing.Listening;
 import io.vfio4j.testing.Seed;
 import io.vfio4j.transport.TransportAddress;
 import java.io.IOException;
@@ -42,7 +43,6 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -251,14 +251,9 @@ class GuestMemoryDmaTest {
         MigrationParameters parameters = MigrationParameters.builder()
                 .downtimeLimit(Duration.ofSeconds(20))
                 .build();
-        CompletableFuture<String> listening = new CompletableFuture<>();
-        IncomingMigration incoming = new IncomingMigration(
-                LibC.system(), destination.handlers, VirtualMachine.NONE, parameters, new MigrationListener() {
-                    @Override
-                    public void onListening(String address) {
-                        listening.complete(address);
-                    }
-                });
+        Listening listening = new Listening();
+        IncomingMigration incoming =
+                new IncomingMigration(LibC.system(), destination.handlers, VirtualMachine.NONE, parameters, listening);
         Future<LoadReport> loaded =
                 destinationRuns.submit(() -> incoming.run(new TransportAddress.Unix(folder.resolve("socket"))));
         OutgoingMigration outgoing = new OutgoingMigration(
@@ -270,7 +265,7 @@ class GuestMemoryDmaTest {
                         ? SwitchoverPolicy.Decision.SWITCH_OVER
                         : SwitchoverPolicy.Decision.CONTINUE,
                 MigrationListener.NONE);
-        MigrationReport report = outgoing.run(TransportAddress.parse(listening.get(WAIT_SECONDS, TimeUnit.SECONDS)));
+        MigrationReport report = outgoing.run(listening.await(WAIT_SECONDS));
         loaded.get(WAIT_SECONDS, TimeUnit.SECONDS);
         return report;
     }
