@@ -94,6 +94,7 @@ public final class OutgoingMigration {
     private volatile MigrationLimits limits;
     private volatile boolean mayProceed;
     private volatile boolean roundOver;
+    private int acksSeen;
     private volatile boolean failing;
 
     private long preCopyBegin;
@@ -356,6 +357,8 @@ public final class OutgoingMigration {
                 crew.add(new OutgoingStream(
                         known.get(i), OutgoingPeerLink.FIRST_STREAM + i, execution, whole, to, parameters, pool));
             }
+            // Before the devices begin to save: they change meanwhile.
+            model.step(crew.emptyStepNanos());
             preCopyBegin = execution.nanoTime();
             lastTotalAt = preCopyBegin;
             crew.all("saveSetup", OutgoingStream::setUp, this::stopOthers);
@@ -363,7 +366,6 @@ public final class OutgoingMigration {
                     .mapToLong(OutgoingStream::expectedStepNanos)
                     .max()
                     .orElse(0));
-            model.step(crew.emptyStepNanos());
 
             Switchover switchover = untilCompleted();
             long drained = execution.nanoTime();
@@ -537,7 +539,7 @@ public final class OutgoingMigration {
             long timeOver = preCopyBegin + limits.maxPreCopy().toNanos();
             execution.await(
                     timeOver > now ? Math.min(nextLook, timeOver) : nextLook,
-                    () -> roundOver || crew.anyFailed() || isEnding());
+                    () -> roundOver || isAcknowledged() || crew.anyFailed() || isEnding());
             if (crew.hasFailed() || isEnding()) {
                 failing = true;
                 crew.members().forEach(OutgoingStream::hold);
@@ -546,8 +548,9 @@ public final class OutgoingMigration {
                 throw new MigrationException(Reason.TRANSPORT, "the other side has ended the connection");
             }
             now = execution.nanoTime();
-            boolean look = roundOver || now >= timeOver || areTooManyBytesSent();
+            boolean look = roundOver || isAcknowledged() || now >= timeOver || areTooManyBytesSent();
             roundOver = false;
+            acksSeen = acksOutstanding();
             measureTotal(now);
             progress(Phase.PRE_COPY, now);
             if (look && policy.decide(forecast(), limits) != SwitchoverPolicy.Decision.CONTINUE) {
@@ -600,7 +603,7 @@ public final class OutgoingMigration {
                 execution.nanoTime() - preCopyBegin,
                 bytesSent(),
                 streams.stream().mapToLong(OutgoingStream::requiredBytes).reduce(0, Pending::sum),
-                streams.stream().mapToInt(OutgoingStream::acksOutstanding).sum(),
+                acksOutstanding(),
                 streams.stream().mapToLong(OutgoingStream::settleNanos).max().orElse(0),
                 streams.stream()
                         .map(stream -> new DowntimeModel.Rest(
@@ -608,6 +611,15 @@ public final class OutgoingMigration {
                         .toList());
         predictedNanos = forecast.downtimeNanos();
         return forecast;
+    }
+
+    /** Tells whether an acknowledgement has come since the last look: what it was missing for may be all there was. */
+    private boolean isAcknowledged() {
+        return acksOutstanding() < acksSeen;
+    }
+
+    private int acksOutstanding() {
+        return crew.members().stream().mapToInt(OutgoingStream::acksOutstanding).sum();
     }
 
     private long bytesSent() {
