@@ -72,6 +72,10 @@ public final class OutgoingMigration {
     }
 
     private static final long PROGRESS_NANOS = 100_000_000;
+
+    /** How long the monitor's preparations may take before the handlers' threads are to look when they sent last. */
+    private static final long SILENCE_NANOS = 100_000_000;
+
     private static final int FIRST_THROTTLE = 20;
     private static final int MORE_THROTTLE = 10;
     private static final int MOST_THROTTLE = 99;
@@ -449,9 +453,12 @@ public final class OutgoingMigration {
             Forecast forecast = iterates ? preCopy() : null;
             boolean ready = forecast != null && forecast.isReady();
             if (runs) {
+                long before = execution.nanoTime();
                 vm.prepare();
-                // A monitor may take its time for it, and the other side shall know that this one lives.
-                crew.all("ping", OutgoingStream::ping, this::stopOthers);
+                if (execution.nanoTime() - before >= SILENCE_NANOS) {
+                    // The other side shall know that this one lives. Else it costs all threads a way there and back.
+                    crew.all("ping", OutgoingStream::ping, this::stopOthers);
+                }
             }
             enter(Phase.STOP_COPY);
             long begin = execution.nanoTime();
