@@ -97,8 +97,13 @@ final class QemuPair implements Peer {
             throw new IOException("QEMU's migration " + end + ": " + monitor.execute("{'execute':'query-migrate'}"));
         }
         JsonObject report = monitor.execute("{'execute':'query-migrate'}");
-        if (destination != null && note.isEmpty()) {
-            awaitRunning(stage);
+        if (note.isEmpty()) {
+            // The source's "completed" may come before its devices, or the destination's, are where they end.
+            if (destination == null) {
+                await("STOP", stage.sources(), stage);
+            } else {
+                await("RUNNING", stage.destinations(), stage);
+            }
         }
         JsonObject devices = report.has("vfio") ? report.getAsJsonObject("vfio") : new JsonObject();
         return new Outcome(
@@ -111,19 +116,19 @@ final class QemuPair implements Peer {
                 destination == null ? new Usage(List.of(), 0, -1) : destination.usage());
     }
 
-    /** The source's "completed" may come before the destination runs. */
-    private static void awaitRunning(Stage stage) throws IOException, InterruptedException {
+    private static void await(String state, List<Testdev> devices, Stage stage)
+            throws IOException, InterruptedException {
         for (int waited = 0; waited < stage.patience() * 1000; waited += 20) {
-            boolean running = true;
-            for (Testdev each : stage.destinations()) {
-                running &= each.get("state").equals("RUNNING");
+            boolean there = true;
+            for (Testdev each : devices) {
+                there &= each.get("state").equals(state);
             }
-            if (running) {
+            if (there) {
                 return;
             }
             Thread.sleep(20);
         }
-        throw new IOException("QEMU's destination does not run");
+        throw new IOException("QEMU's devices are not in " + state);
     }
 
     private void configure(Qmp monitor, Stage stage, boolean toFile) throws IOException, InterruptedException {

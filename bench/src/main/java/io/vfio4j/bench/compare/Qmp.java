@@ -6,6 +6,7 @@ import com.google.gson.JsonParser;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.ConnectException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** QEMU's monitor: one command at a time, one thread. Closing it leaves QEMU alone. */
 final class Qmp implements AutoCloseable {
@@ -34,17 +36,32 @@ final class Qmp implements AutoCloseable {
 
     /** Connects to a QEMU that is about to start. */
     static Qmp connect(Path socket, Child qemu) throws IOException, InterruptedException {
-        for (int waited = 0; !Files.exists(socket); waited += 20) {
+        SocketChannel channel = tryConnect(socket);
+        for (int waited = 0; channel == null; waited += 20) {
             if (!qemu.isAlive() || waited > START_MILLIS) {
                 throw new IOException("QEMU does not start: " + qemu.err());
             }
             Thread.sleep(20);
+            channel = tryConnect(socket);
         }
-        SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
-        channel.connect(UnixDomainSocketAddress.of(socket));
         Qmp qmp = new Qmp(channel);
         qmp.execute("{'execute':'qmp_capabilities'}");
         return qmp;
+    }
+
+    /** The socket's file is there a moment before anybody listens. */
+    private static @Nullable SocketChannel tryConnect(Path socket) throws IOException {
+        if (!Files.exists(socket)) {
+            return null;
+        }
+        SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+        try {
+            channel.connect(UnixDomainSocketAddress.of(socket));
+            return channel;
+        } catch (ConnectException e) {
+            channel.close();
+            return null;
+        }
     }
 
     private void read() {
