@@ -98,7 +98,10 @@ public final class OutgoingMigration {
     private volatile MigrationLimits limits;
     private volatile boolean mayProceed;
     private volatile boolean roundOver;
+
+    /** How many acknowledgements were missing at the last look: fewer are a reason for another one. */
     private int acksSeen;
+
     private volatile boolean failing;
 
     private long preCopyBegin;
@@ -546,7 +549,7 @@ public final class OutgoingMigration {
             long timeOver = preCopyBegin + limits.maxPreCopy().toNanos();
             execution.await(
                     timeOver > now ? Math.min(nextLook, timeOver) : nextLook,
-                    () -> roundOver || isAcknowledged() || crew.anyFailed() || isEnding());
+                    () -> roundOver || acksOutstanding() < acksSeen || crew.anyFailed() || isEnding());
             if (crew.hasFailed() || isEnding()) {
                 failing = true;
                 crew.members().forEach(OutgoingStream::hold);
@@ -555,9 +558,11 @@ public final class OutgoingMigration {
                 throw new MigrationException(Reason.TRANSPORT, "the other side has ended the connection");
             }
             now = execution.nanoTime();
-            boolean look = roundOver || isAcknowledged() || now >= timeOver || areTooManyBytesSent();
+            // Read once: what comes after this is seen by the next look.
+            int acks = acksOutstanding();
+            boolean look = roundOver || acks < acksSeen || now >= timeOver || areTooManyBytesSent();
             roundOver = false;
-            acksSeen = acksOutstanding();
+            acksSeen = acks;
             measureTotal(now);
             progress(Phase.PRE_COPY, now);
             if (look && policy.decide(forecast(), limits) != SwitchoverPolicy.Decision.CONTINUE) {
@@ -618,11 +623,6 @@ public final class OutgoingMigration {
                         .toList());
         predictedNanos = forecast.downtimeNanos();
         return forecast;
-    }
-
-    /** Tells whether an acknowledgement has come since the last look: what it was missing for may be all there was. */
-    private boolean isAcknowledged() {
-        return acksOutstanding() < acksSeen;
     }
 
     private int acksOutstanding() {
