@@ -58,9 +58,12 @@ final class Qmp implements AutoCloseable {
         try {
             channel.connect(UnixDomainSocketAddress.of(socket));
             return channel;
-        } catch (ConnectException e) {
+        } catch (IOException e) {
             channel.close();
-            return null;
+            if (e instanceof ConnectException) {
+                return null;
+            }
+            throw e;
         }
     }
 
